@@ -1,0 +1,389 @@
+"""The wire contract: what travels on the bus, written once, with its AMQP mapping in both directions.
+
+`Message` is an AMQP message without a client library in it; `Job`, `Answer`, `Problem`, `Heartbeat` and the events are
+what it may mean. Times named `_ms` are milliseconds, absolute ones since the Unix epoch.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from bus.errors import BadInput
+from bus.problems import PROBLEM_JSON, Kind, Problem, bad_field
+from bus.topology import CLOUD_KEY, is_internal
+
+JSON = "application/json"
+ANONYMOUS = "anonymous"
+INTERACTIVE_PRIORITY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One AMQP message: body, routing key and the properties overspill uses. `headers` is an AMQP table."""
+
+    body: bytes = b""
+    routing_key: str = ""
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    content_type: str | None = None
+    message_id: str | None = None
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    expiration: str | None = None
+    priority: int | None = None
+    timestamp: int | None = None
+    """Seconds since the Unix epoch: AMQP's own unit."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+def _params(value: Any) -> Any:
+    """`params` as a mapping: an AMQP table as it is, a JSON string parsed."""
+    if value is None or value == "":
+        return {}
+    if isinstance(value, bytes | str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"is not JSON ({error})") from None
+        if not isinstance(value, dict):
+            raise ValueError('must be a JSON object such as {"format": "png"}')  # noqa: TRY004 (pydantic wants it)
+    return value
+
+
+class JobHeaders(_Model):
+    """The AMQP headers a caller may set on a job; every one is optional, others are ignored."""
+
+    user: str = Field(ANONYMOUS, min_length=1, max_length=128, description="Whose fair share the job counts against.")
+    params: Annotated[dict[str, Any], BeforeValidator(_params)] = Field(
+        default_factory=dict, description="Parameters of the operation: an AMQP table, or a JSON object as a string."
+    )
+    site: Literal["any", "local"] = Field("any", description="`local` keeps the picture off the cloud.")
+    traceparent: str | None = Field(None, max_length=128, description="W3C trace context.")
+
+
+class HopHeaders(_Model):
+    """The AMQP headers the router adds on the way to a VM or the cloud."""
+
+    operation: str
+    received_ms: int | None = Field(None, description="When a router first took the job up.")
+    deadline_ms: int | None = Field(None, description="After this moment the job is answered `expired`, never run.")
+    attempt: int = Field(0, ge=0, description="How often it was placed, this time included.")
+
+
+class Job(JobHeaders, HopHeaders):
+    """One image job.
+
+    `id` is the caller's `message_id`, or one we assign; `body` the image's bytes as they came.
+    """
+
+    id: str = Field(min_length=1)
+    body: bytes = Field(repr=False)
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    priority: int = Field(0, ge=0, le=9)
+    content_type: str | None = None
+
+    @field_validator("reply_to")
+    @classmethod
+    def _not_ours(cls, queue: str | None) -> str | None:
+        if queue is not None and is_internal(queue):
+            raise ValueError("is one of overspill's own queues; name a queue of yours")
+        return queue
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person waits for the answer (priority 5 and over)."""
+        return self.priority >= INTERACTIVE_PRIORITY
+
+    def left_ms(self, now_ms: int) -> int | None:
+        """Milliseconds left to live at `now_ms` (0 when expired), or None without a deadline."""
+        return None if self.deadline_ms is None else max(0, self.deadline_ms - now_ms)
+
+    @classmethod
+    def from_message(cls, message: Message, now_ms: int) -> "Job":
+        """Read a job, from a client or from an earlier hop.
+
+        Raises BadInput when a property or header is wrong; `job_id_of` and the message's `reply_to` still tell where
+        the problem belongs.
+        """
+        headers = message.headers
+        operation = message.routing_key
+        if operation.startswith("vm.") or operation == CLOUD_KEY:
+            operation = str(headers.get("operation", operation))
+        # A wrong hop header is not the caller's to mend: it is read as absent.
+        hop = {key: headers[key] for key in ("received_ms", "deadline_ms", "attempt") if _is_count(headers.get(key))}
+        hop.setdefault("received_ms", now_ms)
+        if "deadline_ms" not in hop and message.expiration is not None:
+            hop["deadline_ms"] = _deadline_ms(message, now_ms)
+        given = {key: headers[key] for key in JobHeaders.model_fields if headers.get(key) is not None}
+        try:
+            return cls(
+                **hop,
+                **given,
+                operation=operation,
+                id=job_id_of(message),
+                body=message.body,
+                correlation_id=message.correlation_id,
+                reply_to=message.reply_to,
+                priority=message.priority or 0,
+                content_type=message.content_type,
+            )
+        except ValidationError as error:
+            raise BadInput(bad_field(error)) from None
+
+    def to_message(self, routing_key: str, now_ms: int) -> Message:
+        """The job as a message for its next hop, with the time it has left."""
+        headers: dict[str, Any] = {
+            "user": self.user,
+            "site": self.site,
+            "operation": self.operation,
+            "attempt": self.attempt,
+            "received_ms": self.received_ms,
+            "deadline_ms": self.deadline_ms,
+            "traceparent": self.traceparent,
+        }
+        if self.params:
+            headers["params"] = json.dumps(self.params, default=str)
+        left_ms = self.left_ms(now_ms)
+        return Message(
+            body=self.body,
+            routing_key=routing_key,
+            headers={key: value for key, value in headers.items() if value is not None},
+            content_type=self.content_type,
+            message_id=self.id,
+            correlation_id=self.correlation_id,
+            reply_to=self.reply_to,
+            expiration=None if left_ms is None else str(left_ms),
+            priority=self.priority,
+        )
+
+
+def job_id_of(message: Message) -> str:
+    """The caller's `message_id`, or a new random id."""
+    return message.message_id or uuid.uuid4().hex
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _deadline_ms(message: Message, now_ms: int) -> int | None:
+    """The absolute deadline of a message with an `expiration`.
+
+    The broker does not tell how long a message lay in a queue, only that it was less than its `expiration`. The
+    caller's `timestamp` tells when it is plausible by that; it counts whole seconds, so the caller is given one.
+    """
+    try:
+        lives_ms = int(message.expiration or "")
+    except ValueError:
+        return None
+    waited_ms = 0 if message.timestamp is None else now_ms - (message.timestamp + 1) * 1000
+    return now_ms + lives_ms - (waited_ms if 0 <= waited_ms <= lives_ms else 0)
+
+
+class AnswerHeaders(_Model):
+    """The AMQP headers of an answer: where and how the job ran. A problem found before it ran has only some."""
+
+    job: str
+    operation: str
+    route: Literal["vm", "cloud"] | None = None
+    vm: str | None = Field(None, description="The machine, or the cloud revision.")
+    attempt: int | None = None
+    waited_ms: int | None = Field(None, description="From the router taking it up to the start of the run.")
+    ran_ms: int | None = None
+    model: str | None = Field(None, description="The program or network that made the result.")
+
+
+class Answer(AnswerHeaders):
+    """The one answer to a job: a result, or a problem when `content_type` is `application/problem+json`."""
+
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex)
+    correlation_id: str | None = None
+    content_type: str
+    body: bytes = Field(repr=False)
+
+    @property
+    def problem(self) -> Problem | None:
+        """The problem document, or None when this is a result."""
+        return Problem.model_validate_json(self.body) if self.content_type == PROBLEM_JSON else None
+
+    @classmethod
+    def to(cls, job: Job, *, content_type: str, body: bytes, **headers: Any) -> "Answer":
+        """The answer to `job`; its correlation id is the caller's, else the job's id."""
+        return cls(
+            job=job.id,
+            operation=job.operation,
+            correlation_id=job.correlation_id or job.id,
+            content_type=content_type,
+            body=body,
+            **headers,
+        )
+
+    @classmethod
+    def refusal(cls, job: Job, problem: Problem, **headers: Any) -> "Answer":
+        """The error answer to `job`."""
+        problem = problem.model_copy(update={"instance": problem.instance or f"urn:overspill:job:{job.id}"})
+        return cls.to(job, content_type=PROBLEM_JSON, body=problem.to_json(), **headers)
+
+    @classmethod
+    def from_message(cls, message: Message) -> "Answer":
+        """Read an answer. Raises BadInput when it is none (no `job` header, say)."""
+        try:
+            return cls(
+                **{key: message.headers[key] for key in AnswerHeaders.model_fields if key in message.headers},
+                id=message.message_id or "",
+                correlation_id=message.correlation_id,
+                content_type=message.content_type or "application/octet-stream",
+                body=message.body,
+            )
+        except ValidationError as error:
+            raise BadInput(bad_field(error)) from None
+
+    def to_message(self, reply_to: str) -> Message:
+        """The answer as a message for the caller's reply queue."""
+        headers = {key: getattr(self, key) for key in AnswerHeaders.model_fields}
+        return Message(
+            body=self.body,
+            routing_key=reply_to,
+            headers={key: value for key, value in headers.items() if value is not None},
+            content_type=self.content_type,
+            message_id=self.id,
+            correlation_id=self.correlation_id,
+        )
+
+
+def unreadable(message: Message, problem: Problem) -> Message | None:
+    """The error answer to a message that could not be read as a job, or None when it names nowhere to send it."""
+    reply_to = message.reply_to
+    if not reply_to or is_internal(reply_to):
+        return None
+    job_id = job_id_of(message)
+    operation = str(message.headers.get("operation", message.routing_key))
+    job = Job.model_construct(id=job_id, operation=operation, correlation_id=message.correlation_id, body=b"")
+    return Answer.refusal(job, problem).to_message(reply_to)
+
+
+class Heartbeat(_Model):
+    """What an agent says once a second. `worker` is None-like (`absent`) where only the agent runs."""
+
+    kind: Literal["heartbeat"] = "heartbeat"
+    vm: str
+    session: str = Field(description="New with each start of the VM: tells a restart from a late beat.")
+    started_ms: int = Field(description="When this session began.")
+    seq: int = Field(ge=0, description="Counts the beats of a session.")
+    at_ms: int
+    cpu_percent: float = Field(ge=0, le=100)
+    ram_percent: float = Field(ge=0, le=100)
+    cores: float = Field(gt=0, description="Processors this VM may use; a fraction under a cgroup quota.")
+    slots: int = Field(ge=0, description="Jobs it runs at a time; 0 takes none.")
+    look_ahead: int = Field(0, ge=0, description="Jobs it may hold beyond its slots.")
+    running: int = Field(0, ge=0)
+    held: tuple[str, ...] = Field((), description="Ids of the jobs delivered to the worker and not yet answered.")
+    oldest_running_s: float | None = None
+    operations: tuple[str, ...] = ()
+    not_served: dict[str, str] = Field(default_factory=dict, description="Operation -> why, and how to mend it.")
+    worker: Literal["ready", "starting", "draining", "absent"] = "absent"
+    done: int = Field(0, ge=0, description="Jobs answered since the session began.")
+
+
+class Candidate(_Model):
+    """One VM as the router saw it at a decision."""
+
+    vm: str
+    load: float
+    age_s: float
+    held: int
+    verdict: str
+
+
+class JobEvent(_Model):
+    """One step of one job: key `job.<state>.<operation>`."""
+
+    kind: Literal["job"] = "job"
+    state: Literal["routed", "waiting", "parked", "running", "retried", "done", "failed", "unanswerable"]
+    job: str
+    operation: str
+    user: str = ANONYMOUS
+    at_ms: int
+    vm: str | None = None
+    route: Literal["vm", "cloud"] | None = None
+    attempt: int | None = None
+    waited_ms: int | None = None
+    ran_ms: int | None = None
+    reason: str | None = None
+    problem: str | None = Field(None, description="The problem's slug.")
+    candidates: tuple[Candidate, ...] = Field((), description="The decision receipt.")
+    traceparent: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The routing key on `events`."""
+        return f"job.{self.state}.{self.operation}"
+
+
+class VmEvent(_Model):
+    """A VM changed its state: key `vm.<state>.<name>`."""
+
+    kind: Literal["vm"] = "vm"
+    state: Literal["joined", "ready", "busy", "draining", "lost"]
+    vm: str
+    at_ms: int
+    reason: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The routing key on `events`."""
+        return f"vm.{self.state}.{self.vm}"
+
+
+class RouterStatus(_Model):
+    """What a router says once a second: key `router.status`. Tells why jobs wait."""
+
+    kind: Literal["router"] = "router"
+    router: str
+    at_ms: int
+    active: bool = Field(description="Whether the broker gives this router the lanes (or it stands by).")
+    routed: int = Field(ge=0, description="Jobs placed since it started.")
+    waiting: dict[str, str] = Field(default_factory=dict, description="Operation -> why its jobs wait.")
+
+    @property
+    def key(self) -> str:
+        """The routing key on `events`."""
+        return "router.status"
+
+
+Event = Annotated[Heartbeat | JobEvent | VmEvent | RouterStatus, Field(discriminator="kind")]
+_EVENT: TypeAdapter[Heartbeat | JobEvent | VmEvent | RouterStatus] = TypeAdapter(Event)
+
+
+def heartbeat_key(vm: str) -> str:
+    """The routing key of a VM's heartbeats."""
+    return f"vm.heartbeat.{vm}"
+
+
+def read_event(body: bytes) -> Heartbeat | JobEvent | VmEvent | RouterStatus:
+    """Read what travels on `heartbeats` and `events`. Raises BadInput when it is none of the union."""
+    try:
+        return _EVENT.validate_json(body)
+    except ValidationError as error:
+        raise BadInput(bad_field(error)) from None
+
+
+def event_message(event: BaseModel, routing_key: str) -> Message:
+    """An event or heartbeat as a message."""
+    return Message(body=event.model_dump_json(exclude_none=True).encode(), routing_key=routing_key, content_type=JSON)
+
+
+def operation_problem(operation: str, known: tuple[str, ...]) -> Problem:
+    """The answer to a job whose routing key names no operation."""
+    return Problem.of(
+        Kind.UNKNOWN_OPERATION,
+        f"{operation!r} is not an operation; there are {', '.join(known)}.",
+        field="routing_key",
+    )

@@ -1,0 +1,111 @@
+"""Every error answer overspill can give, as one catalogue (RFC 9457 problem details)."""
+
+from enum import Enum
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+PROBLEM_JSON = "application/problem+json"
+_URN = "urn:overspill:problem:"
+
+
+class _Entry(NamedTuple):
+    slug: str
+    status: int
+    title: str
+    remedy: str
+
+
+class Kind(Enum):
+    """One kind of problem: its slug (the end of the `type` URN), HTTP status, title and usual remedy."""
+
+    UNKNOWN_OPERATION = _Entry(
+        "unknown-operation", 404, "No such operation", "Publish with the name of an operation as the routing key."
+    )
+    BAD_FIELD = _Entry(
+        "bad-field", 422, "A property, header or parameter is wrong", "Correct the named field and send the job again."
+    )
+    EMPTY_IMAGE = _Entry(
+        "empty-image", 400, "The body is empty", "Send the image's bytes as the message body, with no wrapper."
+    )
+    NOT_AN_IMAGE = _Entry(
+        "not-an-image", 415, "The body is not an image we read", "Send JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF."
+    )
+    BROKEN_IMAGE = _Entry(
+        "broken-image", 422, "The image is damaged", "Export the image again and check that it opens in a viewer."
+    )
+    TOO_MANY_BYTES = _Entry(
+        "too-many-bytes", 413, "The image is too large", "Compress or scale the image, or raise the limit."
+    )
+    TOO_MANY_PIXELS = _Entry(
+        "too-many-pixels", 413, "The image has too many pixels", "Scale the image down, or raise the limit."
+    )
+    EXPIRED = _Entry("expired", 504, "The job's time to live ran out", "Send it again with a longer expiration.")
+    TIMED_OUT = _Entry(
+        "timed-out", 504, "The operation took too long", "Send a smaller image, or raise OVERSPILL_JOB_TIMEOUT_S."
+    )
+    TOO_MANY_ATTEMPTS = _Entry(
+        "too-many-attempts",
+        500,
+        "Every attempt failed",
+        "The job is kept in the queue `dead` for the operator; the detail names the last fault.",
+    )
+    OPERATION_FAILED = _Entry(
+        "operation-failed", 500, "The operation failed", "Report the detail to whoever runs these machines."
+    )
+
+    @property
+    def urn(self) -> str:
+        """The value of the problem's `type` member."""
+        return _URN + self.value.slug
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document: the body of every error answer.
+
+    `field` names the property, header or parameter at fault, `limit` the bound that was broken (in the unit that
+    `detail` names), `remedy` what the caller can do, `retry_after_s` (seconds) when the same job may pass later.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str
+    instance: str | None = None
+    field: str | None = None
+    limit: float | int | None = None
+    remedy: str | None = None
+    retry_after_s: float | None = None
+
+    @classmethod
+    def of(cls, kind: Kind, detail: str, **members: Any) -> "Problem":
+        """A problem of `kind` whose remedy is the kind's own unless `members` give a better one."""
+        entry = kind.value
+        members.setdefault("remedy", entry.remedy)
+        return cls(type=kind.urn, title=entry.title, status=entry.status, detail=detail, **members)
+
+    @property
+    def slug(self) -> str:
+        """The short name of the kind, as used in events and logs."""
+        return self.type.removeprefix(_URN)
+
+    def to_json(self) -> bytes:
+        """The document as UTF-8 JSON, absent members left out."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+def bad_field(error: ValidationError, where: str = "") -> Problem:
+    """The first fault of a pydantic error as a problem that names its field.
+
+    `where` is put before the field's own name, as in `params.quality`.
+    """
+    first = error.errors(include_url=False)[0]
+    name = ".".join([where, *map(str, first["loc"])]).strip(".")
+    bounds = first.get("ctx", {})
+    limit = next((v for k, v in bounds.items() if k in {"ge", "le", "gt", "lt", "max_length"}), None)
+    given = repr(first["input"])
+    given = given if len(given) <= 80 else given[:77] + "..."
+    said = first["msg"].removeprefix("Value error, ")
+    return Problem.of(Kind.BAD_FIELD, f"{name}: {said} (given {given}).", field=name, limit=limit)
