@@ -8,29 +8,49 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from bus.errors import BadInput
 from bus.problems import PROBLEM_JSON, Kind, Problem, bad_field
-from bus.topology import CLOUD_KEY, is_internal
+from bus.topology import CLOUD_KEY, VM_NAME, is_internal
 
 JSON = "application/json"
 ANONYMOUS = "anonymous"
 INTERACTIVE_PRIORITY = 5
+SHORT_BYTES = 255
+"""The most an AMQP short string holds: ids, keys and queue names."""
+PARAMS_BYTES = 16_384
+"""The most `params` may take as JSON. A header that outgrew its frame would end the connection that carries it."""
+PARAMS_DEPTH = 8
+LONGEST_EXPIRATION_MS = 2**32 - 1
+"""The broker closes the channel of a publisher that asks for more."""
+_NAMES_ON_THE_WIRE = {"id": "message_id", "operation": "routing_key"}
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """One AMQP message: body, routing key and the properties overspill uses. `headers` is an AMQP table."""
 
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     routing_key: str = ""
     headers: Mapping[str, Any] = field(default_factory=dict)
     content_type: str | None = None
     message_id: str | None = None
-    correlation_id: str | None = None
+    correlation_id: str | bytes | None = None
     reply_to: str | None = None
     expiration: str | None = None
     priority: int | None = None
@@ -39,21 +59,61 @@ class Message:
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+def _short(value: str) -> str:
+    if len(value.encode()) > SHORT_BYTES:
+        raise PydanticCustomError("too_long", "must be at most 255 bytes of UTF-8", {"max_length": SHORT_BYTES})
+    return value
+
+
+ShortStr = Annotated[str, AfterValidator(_short), WithJsonSchema({"type": "string", "maxLength": SHORT_BYTES})]
+"""Text that fits an AMQP short string."""
 
 
 def _params(value: Any) -> Any:
-    """`params` as a mapping: an AMQP table as it is, a JSON string parsed."""
-    if value is None or value == "":
+    """`params` as a plain JSON object, the same at every hop: from a JSON string, or from an AMQP table."""
+    if value is None or value in ("", b""):
         return {}
     if isinstance(value, bytes | str):
-        try:
-            value = json.loads(value)
-        except ValueError as error:
-            raise ValueError(f"is not JSON ({error})") from None
-        if not isinstance(value, dict):
-            raise ValueError('must be a JSON object such as {"format": "png"}')  # noqa: TRY004 (pydantic wants it)
-    return value
+        value = _parsed(value)
+    if not isinstance(value, dict):
+        raise ValueError('must be a JSON object such as {"format": "png"}')  # noqa: TRY004 (pydantic wants it)
+    if _deeper_than(PARAMS_DEPTH, value):
+        raise ValueError(f"must be nested at most {PARAMS_DEPTH} levels deep")
+    text = _written(value)
+    if len(text) > PARAMS_BYTES:
+        raise PydanticCustomError("too_long", f"must be at most {PARAMS_BYTES} bytes", {"max_length": PARAMS_BYTES})
+    return json.loads(text)
+
+
+def _parsed(text: bytes | str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"is not JSON ({error})") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply to be read") from None
+
+
+def _written(value: dict[Any, Any]) -> str:
+    try:
+        return json.dumps(value, default=_plain, allow_nan=False)
+    except TypeError:  # a key that was not UTF-8 comes as bytes
+        raise ValueError("has a key that is not text") from None
+
+
+def _deeper_than(levels: int, value: Any) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_deeper_than(levels - 1, item) for item in inner)
+
+
+def _plain(value: Any) -> Any:
+    """What an AMQP table may hold and JSON may not: decimals, bytes, points in time."""
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 class JobHeaders(_Model):
@@ -61,7 +121,9 @@ class JobHeaders(_Model):
 
     user: str = Field(ANONYMOUS, min_length=1, max_length=128, description="Whose fair share the job counts against.")
     params: Annotated[dict[str, Any], BeforeValidator(_params)] = Field(
-        default_factory=dict, description="Parameters of the operation: an AMQP table, or a JSON object as a string."
+        default_factory=dict,
+        description="Parameters of the operation: an AMQP table, or a JSON object as a string.",
+        json_schema_extra={"type": ["object", "string"]},
     )
     site: Literal["any", "local"] = Field("any", description="`local` keeps the picture off the cloud.")
     traceparent: str | None = Field(None, max_length=128, description="W3C trace context.")
@@ -70,7 +132,7 @@ class JobHeaders(_Model):
 class HopHeaders(_Model):
     """The AMQP headers the router adds on the way to a VM or the cloud."""
 
-    operation: str
+    operation: ShortStr
     received_ms: int | None = Field(None, description="When a router first took the job up.")
     deadline_ms: int | None = Field(None, description="After this moment the job is answered `expired`, never run.")
     attempt: int = Field(0, ge=0, description="How often it was placed, this time included.")
@@ -82,12 +144,12 @@ class Job(JobHeaders, HopHeaders):
     `id` is the caller's `message_id`, or one we assign; `body` the image's bytes as they came.
     """
 
-    id: str = Field(min_length=1)
+    id: ShortStr = Field(min_length=1)
     body: bytes = Field(repr=False)
-    correlation_id: str | None = None
-    reply_to: str | None = None
+    correlation_id: ShortStr | bytes | None = None
+    reply_to: ShortStr | None = Field(None, min_length=1)
     priority: int = Field(0, ge=0, le=9)
-    content_type: str | None = None
+    content_type: ShortStr | None = None
 
     @field_validator("reply_to")
     @classmethod
@@ -113,9 +175,6 @@ class Job(JobHeaders, HopHeaders):
         the problem belongs.
         """
         headers = message.headers
-        operation = message.routing_key
-        if operation.startswith("vm.") or operation == CLOUD_KEY:
-            operation = str(headers.get("operation", operation))
         # A wrong hop header is not the caller's to mend: it is read as absent.
         hop = {key: headers[key] for key in ("received_ms", "deadline_ms", "attempt") if _is_count(headers.get(key))}
         hop.setdefault("received_ms", now_ms)
@@ -126,16 +185,16 @@ class Job(JobHeaders, HopHeaders):
             return cls(
                 **hop,
                 **given,
-                operation=operation,
+                operation=_operation_of(message),
                 id=job_id_of(message),
                 body=message.body,
                 correlation_id=message.correlation_id,
-                reply_to=message.reply_to,
+                reply_to=message.reply_to or None,
                 priority=message.priority or 0,
                 content_type=message.content_type,
             )
         except ValidationError as error:
-            raise BadInput(bad_field(error)) from None
+            raise BadInput(bad_field(error, names=_NAMES_ON_THE_WIRE)) from None
 
     def to_message(self, routing_key: str, now_ms: int) -> Message:
         """The job as a message for its next hop, with the time it has left."""
@@ -149,7 +208,7 @@ class Job(JobHeaders, HopHeaders):
             "traceparent": self.traceparent,
         }
         if self.params:
-            headers["params"] = json.dumps(self.params, default=str)
+            headers["params"] = json.dumps(self.params)
         left_ms = self.left_ms(now_ms)
         return Message(
             body=self.body,
@@ -159,7 +218,7 @@ class Job(JobHeaders, HopHeaders):
             message_id=self.id,
             correlation_id=self.correlation_id,
             reply_to=self.reply_to,
-            expiration=None if left_ms is None else str(left_ms),
+            expiration=None if left_ms is None else str(min(left_ms, LONGEST_EXPIRATION_MS)),
             priority=self.priority,
         )
 
@@ -169,8 +228,25 @@ def job_id_of(message: Message) -> str:
     return message.message_id or uuid.uuid4().hex
 
 
+def _operation_of(message: Message) -> str:
+    """The routing key as the caller published it; past the router, where the key names a queue, the hop header."""
+    key = _text(message.routing_key)
+    named = message.headers.get("operation") if key == CLOUD_KEY or is_internal(key) else None
+    return _cut(named) if isinstance(named, str) else key
+
+
+def _text(value: str | bytes | None) -> str:
+    """A property as text. Clients hand over bytes where a peer sent something else than UTF-8."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
+
+
+def _cut(text: str, most: int = SHORT_BYTES) -> str:
+    """`text` cut to `most` bytes of UTF-8."""
+    return text.encode(errors="replace")[:most].decode(errors="ignore")
+
+
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
 def _deadline_ms(message: Message, now_ms: int) -> int | None:
@@ -204,14 +280,19 @@ class Answer(AnswerHeaders):
     """The one answer to a job: a result, or a problem when `content_type` is `application/problem+json`."""
 
     id: str = Field(default_factory=lambda: uuid.uuid4().hex)
-    correlation_id: str | None = None
+    correlation_id: str | bytes | None = None
     content_type: str
     body: bytes = Field(repr=False)
 
     @property
     def problem(self) -> Problem | None:
-        """The problem document, or None when this is a result."""
-        return Problem.model_validate_json(self.body) if self.content_type == PROBLEM_JSON else None
+        """The problem document, or None when this is a result. Raises BadInput when it can't be read."""
+        if self.content_type != PROBLEM_JSON:
+            return None
+        try:
+            return Problem.model_validate_json(self.body)
+        except ValidationError as error:
+            raise BadInput(bad_field(error)) from None
 
     @classmethod
     def to(cls, job: Job, *, content_type: str, body: bytes, **headers: Any) -> "Answer":
@@ -261,11 +342,14 @@ class Answer(AnswerHeaders):
 def unreadable(message: Message, problem: Problem) -> Message | None:
     """The error answer to a message that could not be read as a job, or None when it names nowhere to send it."""
     reply_to = message.reply_to
-    if not reply_to or is_internal(reply_to):
+    if not isinstance(reply_to, str) or not reply_to or is_internal(reply_to):
         return None
-    job_id = job_id_of(message)
-    operation = str(message.headers.get("operation", message.routing_key))
-    job = Job.model_construct(id=job_id, operation=operation, correlation_id=message.correlation_id, body=b"")
+    job = Job.model_construct(
+        id=_cut(_text(job_id_of(message))),
+        operation=_operation_of(message),
+        correlation_id=message.correlation_id,
+        body=b"",
+    )
     return Answer.refusal(job, problem).to_message(reply_to)
 
 
@@ -273,7 +357,7 @@ class Heartbeat(_Model):
     """What an agent says once a second. `worker` is None-like (`absent`) where only the agent runs."""
 
     kind: Literal["heartbeat"] = "heartbeat"
-    vm: str
+    vm: str = Field(pattern=VM_NAME)
     session: str = Field(description="New with each start of the VM: tells a restart from a late beat.")
     started_ms: int = Field(description="When this session began.")
     seq: int = Field(ge=0, description="Counts the beats of a session.")
@@ -324,7 +408,7 @@ class JobEvent(_Model):
     @property
     def key(self) -> str:
         """The routing key on `events`."""
-        return f"job.{self.state}.{self.operation}"
+        return _cut(f"job.{self.state}.{self.operation}")
 
 
 class VmEvent(_Model):
@@ -348,7 +432,6 @@ class RouterStatus(_Model):
     kind: Literal["router"] = "router"
     router: str
     at_ms: int
-    active: bool = Field(description="Whether the broker gives this router the lanes (or it stands by).")
     routed: int = Field(ge=0, description="Jobs placed since it started.")
     waiting: dict[str, str] = Field(default_factory=dict, description="Operation -> why its jobs wait.")
 

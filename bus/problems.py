@@ -1,6 +1,8 @@
 """Every error answer overspill can give, as one catalogue (RFC 9457 problem details)."""
 
+from collections.abc import Mapping
 from enum import Enum
+from reprlib import Repr
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -96,16 +98,30 @@ class Problem(BaseModel):
         return self.model_dump_json(exclude_none=True).encode()
 
 
-def bad_field(error: ValidationError, where: str = "") -> Problem:
+def bad_field(error: ValidationError, where: str = "", names: Mapping[str, str] | None = None) -> Problem:
     """The first fault of a pydantic error as a problem that names its field.
 
-    `where` is put before the field's own name, as in `params.quality`.
+    `where` is put before the field's own name, as in `params.quality`; `names` gives fields the name the sender knows.
     """
     first = error.errors(include_url=False)[0]
-    name = ".".join([where, *map(str, first["loc"])]).strip(".")
+    name = ".".join([where, *((names or {}).get(str(part), str(part)) for part in first["loc"])]).strip(".") or "body"
     bounds = first.get("ctx", {})
-    limit = next((v for k, v in bounds.items() if k in {"ge", "le", "gt", "lt", "max_length"}), None)
-    given = repr(first["input"])
-    given = given if len(given) <= 80 else given[:77] + "..."
+    limit = next((v for k, v in bounds.items() if k in {"ge", "le", "gt", "lt", "min_length", "max_length"}), None)
     said = first["msg"].removeprefix("Value error, ")
-    return Problem.of(Kind.BAD_FIELD, f"{name}: {said} (given {given}).", field=name, limit=limit)
+    # Of a missing field pydantic gives what surrounds it, image and all.
+    given = "" if first["type"] == "missing" else f" (given {_SHORTLY.repr(first['input'])})"
+    return Problem.of(Kind.BAD_FIELD, f"{name}: {said}{given}.", field=name, limit=limit)
+
+
+class _Shortly(Repr):
+    """A repr of at most about 80 characters, however long or deep the value is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxdict, self.maxlist, self.maxstring, self.maxlong = 2, 3, 3, 80, 80
+
+    def repr_bytes(self, value: bytes, _level: int) -> str:
+        return repr(value[:40]) + ("..." if len(value) > 40 else "")
+
+
+_SHORTLY = _Shortly()

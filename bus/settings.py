@@ -7,6 +7,7 @@
 import os
 import socket
 import sys
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -35,7 +36,9 @@ def _beside_the_environment() -> Path:
 class Settings(BaseSettings):
     """All settings of all processes."""
 
-    model_config = SettingsConfigDict(env_prefix="OVERSPILL_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="OVERSPILL_", extra="ignore", frozen=True, populate_by_name=True, allow_inf_nan=False
+    )
 
     amqp_url: str | None = Field(
         None,
@@ -45,6 +48,9 @@ class Settings(BaseSettings):
     state_dir: Path = Field(
         default_factory=_beside_the_environment,
         description="Where `overspill up` keeps its broker's data, logs and addresses.",
+    )
+    models_dir: Path | None = Field(
+        None, description="The folder of models' weights. Unset: `models` in the state folder."
     )
     amqp_heartbeat_s: int = Field(
         5, ge=1, le=600, description="Silence after which broker and client give each other up, seconds."
@@ -90,7 +96,7 @@ class Settings(BaseSettings):
     @field_validator("operations", mode="before")
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @property
     def lost_after_s(self) -> float:
@@ -117,9 +123,14 @@ def _vm_name(hostname: str) -> str:
 
 
 def load(**overrides: Any) -> Settings:
-    """The settings of this process. Raises SetupError naming the setting that is wrong."""
+    """The settings of this process. Raises SetupError naming the setting, or the file, that is wrong."""
+    named = os.environ.get("OVERSPILL_CONFIG")
+    if named and not Path(named).is_file():
+        raise SetupError(f"OVERSPILL_CONFIG names {named}, which is not there: correct the path, or unset it.")
     try:
         return Settings(**{key: value for key, value in overrides.items() if value is not None})
+    except tomllib.TOMLDecodeError as error:
+        raise SetupError(f"{named or 'overspill.toml'} is not TOML: {error}. See docs/settings.md.") from None
     except ValidationError as error:
         problem = bad_field(error)
         name = (problem.field or "").upper()

@@ -24,7 +24,8 @@ DEAD = "dead"
 DEFAULT_EXCHANGE = ""
 DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 
-_VM_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+VM_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""What a VM's name must match to be part of a routing key and a queue's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def vm_queue(name: str) -> str:
 
     Raises ValueError when `name` can't be part of a key.
     """
-    if not _VM_NAME.fullmatch(name):
+    if not re.fullmatch(VM_NAME, name):
         raise ValueError(f"VM name {name!r}: use 1 to 63 lower-case letters, digits and inner dashes")
     return f"vm.{name}"
 

@@ -1,0 +1,150 @@
+"""One slot of a worker: a child process that computes, and the worker's grip on it."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from bus.errors import OverspillError
+from consumers.child import receive, send
+
+LOAD_TIMEOUT_S = 600.0
+"""First imports of the ML libraries take minutes on a cold, slow disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildConfig:
+    """What a child loads and allows; `threads` for each library that computes."""
+
+    operations: tuple[str, ...]
+    models_dir: str
+    max_bytes: int
+    max_pixels: int
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a child that is ready serves, and why it doesn't serve the rest."""
+
+    operations: tuple[str, ...]
+    not_served: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A child's reply: `head` says `status` done, bad or failed; see `consumers.child.perform`."""
+
+    head: dict[str, Any]
+    body: bytes
+
+
+class ChildDied(OverspillError):
+    """The child ended in the middle of a job (crash, kill, out of memory)."""
+
+
+class ChildTimedOut(OverspillError):
+    """The job outran its time; the child was killed."""
+
+
+class Child:
+    """A child process. One job at a time; `run` may be called again after any of its errors."""
+
+    def __init__(self, config: ChildConfig) -> None:
+        self._config = config
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: Connection | None = None
+        # The socket is read and written in a thread: a child that stops reading must not stop the event loop.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="child")
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while one runs."""
+        return self._process.pid if self._process is not None else None
+
+    async def start(self) -> Served:
+        """Start the process and wait until it has loaded. Raises ChildDied or ChildTimedOut."""
+        ours, theirs = socket.socketpair()
+        config = {name: getattr(self._config, name) for name in self._config.__dataclass_fields__}
+        threads = str(self._config.threads)
+        self._process = subprocess.Popen(  # noqa: ASYNC220 (a fork and an exec: milliseconds)
+            [sys.executable, "-m", "consumers.child", str(theirs.fileno()), json.dumps(config)],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"},
+        )
+        theirs.close()
+        self._channel = Connection(ours.detach())
+        head = (await self._in_thread(self._receive, LOAD_TIMEOUT_S)).head
+        return Served(tuple(head["operations"]), head["not_served"])
+
+    async def run(self, operation: str, params: dict[str, Any], body: bytes, timeout_s: float) -> Reply:
+        """Run one job. Raises ChildDied or ChildTimedOut; the process is gone then, and `start` makes a new one."""
+        return await self._in_thread(self._ask, timeout_s, {"operation": operation, "params": params}, body)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def close(self) -> None:
+        """End the process and the thread."""
+        if self._process is not None:
+            self._process.kill()  # first: it wakes the thread out of its wait
+        self._thread.shutdown()
+        self.kill()
+
+    async def _in_thread(self, work: Callable[..., Reply], timeout_s: float, *args: Any) -> Reply:
+        working = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        await asyncio.wait({working}, timeout=timeout_s)
+        timed_out = not working.done()
+        if timed_out and self._process is not None:
+            self._process.kill()  # wakes the thread out of its read or write, even when the child is frozen
+            await asyncio.wait({working})
+        try:
+            return working.result()
+        except ChildDied:
+            self.kill()
+            if timed_out:
+                raise ChildTimedOut(f"no result within {timeout_s:g} s") from None
+            raise
+
+    def _ask(self, head: dict[str, Any], body: bytes) -> Reply:
+        with contextlib.suppress(OSError):  # a child that is gone is noticed by the reply that does not come
+            send(self._open_channel, head, body)
+        return self._receive()
+
+    def _receive(self) -> Reply:
+        try:
+            return Reply(*receive(self._open_channel))
+        except (EOFError, OSError):
+            raise ChildDied(f"the process computing it ended ({self._how_it_ended()})") from None
+
+    @property
+    def _open_channel(self) -> Connection:
+        if self._channel is None:
+            raise ChildDied("no process runs")
+        return self._channel
+
+    def _how_it_ended(self) -> str:
+        if self._process is None:
+            return "it was stopped"
+        try:
+            code = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "it closed its socket"
+        return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,118 @@
+"""The published contract: valid AsyncAPI, whole in itself, and true to the models and the topology."""
+
+import json
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from bus import asyncapi, topology
+from bus.messages import Answer, Job, JobEvent, Message, event_message
+from bus.problems import Kind, Problem
+
+# From npm's @asyncapi/specs 6.11.1, unchanged: Apache-2.0, copyright 2016-2025 AsyncAPI Initiative.
+OFFICIAL = Path(__file__).parent.parent / "data" / "asyncapi-3.0.0.json"
+DOCUMENT = asyncapi.document("1.2.3")
+CHANNELS = DOCUMENT["channels"]
+JOB = Job(id="1", operation="sketch", body=b"x", params={"format": "png"}, received_ms=1, deadline_ms=2)
+
+
+@pytest.fixture(scope="module")
+def official() -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(json.loads(OFFICIAL.read_text(encoding="utf-8")))
+
+
+def references(node: Any) -> Iterator[str]:
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if key == "$ref":
+            yield value
+        else:
+            yield from references(value)
+
+
+def check(value: Any, model: str) -> None:
+    """Raise ValidationError where `value` is not what the document says of `model`."""
+    jsonschema.validate(value, {"$ref": f"#/components/schemas/{model}", "components": DOCUMENT["components"]})
+
+
+def test_it_is_valid_by_the_official_schema(official: jsonschema.Draft7Validator) -> None:
+    faults = [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in official.iter_errors(DOCUMENT)]
+    assert faults == []
+
+
+def test_the_official_schema_would_tell(official: jsonschema.Draft7Validator) -> None:
+    wrong = json.loads(json.dumps(DOCUMENT))
+    wrong["channels"]["jobs"]["bindings"]["amqp"]["exchange"]["type"] = "bucket"
+    assert not official.is_valid(wrong)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    for reference in references(DOCUMENT):
+        place = reference.removeprefix("#/").split("/")
+        assert reduce(lambda node, key: node[key], place, DOCUMENT)
+
+
+def test_the_release_is_named() -> None:
+    assert DOCUMENT["info"]["version"] == "1.2.3"
+
+
+def test_each_exchange_is_described_as_it_is_declared() -> None:
+    bindings = [
+        channel["bindings"]["amqp"]["exchange"] for channel in CHANNELS.values() if channel_is_exchange(channel)
+    ]
+    described = {(exchange["name"], exchange["type"]) for exchange in bindings}
+    declared = {(exchange.name, exchange.type) for exchange in topology.shared().exchanges}
+    assert described == {pair for pair in declared if not pair[0].startswith("jobs.")}  # how the lanes work is our own
+
+
+def channel_is_exchange(channel: dict[str, Any]) -> bool:
+    return bool(channel["bindings"]["amqp"]["is"] == "routingKey")
+
+
+def test_the_operations_a_caller_may_ask_for_are_listed() -> None:
+    assert CHANNELS["jobs"]["parameters"]["operation"]["enum"] == ["sketch", "remove-background", "caption"]
+
+
+def test_the_states_of_a_job_are_those_of_its_events() -> None:
+    for state in CHANNELS["jobEvents"]["parameters"]["state"]["enum"]:
+        event = JobEvent(state=state, job="1", operation="sketch", at_ms=1)
+        assert event.key == f"job.{state}.sketch"
+
+
+@pytest.mark.parametrize("params", [{"format": "png"}, '{"format": "png"}'])
+def test_the_headers_of_a_job_are_as_described(params: object) -> None:
+    check({"user": "ada", "params": params, "site": "local"}, "JobHeaders")
+    with pytest.raises(jsonschema.ValidationError, match="mars"):
+        check({"site": "mars"}, "JobHeaders")
+
+
+def test_a_placed_job_is_as_described() -> None:
+    headers = JOB.to_message("vm.vm1", 0).headers
+    check(headers, "JobHeaders")
+    check(headers, "HopHeaders")
+
+
+def test_an_answer_is_as_described() -> None:
+    answer = Answer.refusal(JOB, Problem.of(Kind.EXPIRED, "Late."), vm="vm1", route="vm", ran_ms=1)
+    check(answer.to_message("q").headers, "AnswerHeaders")
+    check(json.loads(answer.body), "Problem")
+
+
+def test_an_event_is_as_described() -> None:
+    event = JobEvent(state="done", job="1", operation="sketch", at_ms=1, vm="vm1", route="vm")
+    check(json.loads(event_message(event, event.key).body), "JobEvent")
+
+
+def test_each_kind_of_problem_has_its_example() -> None:
+    examples = DOCUMENT["components"]["messages"]["problem"]["examples"]
+    assert [example["name"] for example in examples] == [kind.value.slug for kind in Kind]
+    for example in examples:
+        check(example["payload"], "Problem")
+
+
+def test_each_property_of_a_job_is_one_that_is_read() -> None:
+    described = DOCUMENT["components"]["messages"]["job"]["x-amqp-properties"]
+    assert described.keys() <= Message.__dataclass_fields__.keys()

@@ -1,0 +1,424 @@
+"""The wire contract, both ways: what a caller may send, what is refused and why, what comes back."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus import messages
+from bus.errors import BadInput
+from bus.messages import Answer, Heartbeat, Job, JobEvent, Message, RouterStatus, VmEvent
+from bus.problems import Kind, Problem
+
+NOW_MS = 1_700_000_000_000
+DEEP = "[" * 100_000
+JOB = Job(id="42", operation="sketch", body=b"\xff\xd8", received_ms=NOW_MS, reply_to="answers")
+BEAT = Heartbeat(
+    vm="vm1", session="s", started_ms=1, seq=0, at_ms=2, cpu_percent=12.5, ram_percent=40, cores=2, slots=2
+)
+
+
+def sent(routing_key: str = "sketch", **properties: Any) -> Job:
+    return Job.from_message(Message(body=b"\xff\xd8", routing_key=routing_key, **properties), NOW_MS)
+
+
+def refused(**properties: Any) -> Problem:
+    with pytest.raises(BadInput) as caught:
+        sent(**properties)
+    return caught.value.problem
+
+
+# A job comes in
+
+
+def test_the_least_a_caller_must_send_is_an_image_and_an_operation() -> None:
+    job = sent()
+    assert (job.operation, job.body, job.user, job.site, job.params) == ("sketch", b"\xff\xd8", "anonymous", "any", {})
+    assert (job.reply_to, job.correlation_id, job.deadline_ms, job.attempt) == (None, None, None, 0)
+    assert job.received_ms == NOW_MS
+    assert len(job.id) == 32
+    assert sent().id != job.id
+
+
+def test_all_that_a_caller_may_say_is_heard() -> None:
+    headers = {"user": "ada", "params": {"quality": 80}, "site": "local", "traceparent": "00-1-2-01", "x-own": 1}
+    job = sent(headers=headers, message_id="7", correlation_id="c", reply_to="q", priority=5, content_type="image/png")
+    assert (job.user, job.params, job.site, job.traceparent) == ("ada", {"quality": 80}, "local", "00-1-2-01")
+    assert (job.id, job.correlation_id, job.reply_to, job.content_type) == ("7", "c", "q", "image/png")
+    assert job.interactive
+    assert not sent(priority=4).interactive
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"format": "png", "strength": 0.5},
+        '{"format": "png", "strength": 0.5}',
+        b'{"format": "png", "strength": 0.5}',
+        {"format": b"png", "strength": Decimal("0.5")},
+    ],
+)
+def test_params_may_be_a_table_or_json(params: object) -> None:
+    assert sent(headers={"params": params}).params == {"format": "png", "strength": 0.5}
+
+
+@pytest.mark.parametrize("params", [None, "", b"", {}, "{}"])
+def test_no_params_are_no_params(params: object) -> None:
+    assert sent(headers={"params": params}).params == {}
+
+
+def test_a_point_in_time_in_a_table_is_read_as_text() -> None:
+    when = datetime(2026, 1, 2, tzinfo=UTC)
+    assert sent(headers={"params": {"when": when}}).params == {"when": "2026-01-02 00:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    ("properties", "field", "says"),
+    [
+        ({"priority": 10}, "priority", "less than or equal to 9"),
+        ({"headers": {"site": "mars"}}, "site", "'any' or 'local'"),
+        ({"headers": {"user": ""}}, "user", "at least 1 character"),
+        ({"headers": {"user": "x" * 129}}, "user", "at most 128 characters"),
+        ({"headers": {"user": b"\xff"}}, "user", "unicode"),
+        ({"headers": {"user": 7}}, "user", "string"),
+        ({"headers": {"traceparent": "x" * 129}}, "traceparent", "at most 128 characters"),
+        ({"headers": {"params": "{"}}, "params", "is not JSON"),
+        ({"headers": {"params": b"\xff"}}, "params", "is not JSON"),
+        ({"headers": {"params": "[1]"}}, "params", "must be a JSON object"),
+        ({"headers": {"params": [1]}}, "params", "must be a JSON object"),
+        ({"headers": {"params": '{"a": Infinity}'}}, "params", "Out of range"),
+        ({"headers": {"params": {b"\xff": 1}}}, "params", "not text"),
+        ({"headers": {"params": "null"}}, "params", "must be a JSON object"),
+        ({"headers": {"params": DEEP}}, "params", "nested too deeply"),
+        ({"headers": {"params": '{"a":' * 9 + "1" + "}" * 9}}, "params", "at most 8 levels"),
+        ({"headers": {"params": {"a": "x" * 16_384}}}, "params", "at most 16384 bytes"),
+        ({"message_id": "é" * 128}, "message_id", "at most 255 bytes"),
+        ({"message_id": b"\xff"}, "message_id", "unicode"),
+        ({"routing_key": "é" * 128}, "routing_key", "at most 255 bytes"),
+        ({"reply_to": "x" * 256}, "reply_to", "at most 255 bytes"),
+        ({"reply_to": "lane.03"}, "reply_to", "one of overspill's own queues"),
+        ({"reply_to": "vm.vm1"}, "reply_to", "one of overspill's own queues"),
+        ({"content_type": "x" * 256}, "content_type", "at most 255 bytes"),
+    ],
+)
+def test_what_is_wrong_is_named_as_the_caller_knows_it(properties: dict[str, Any], field: str, says: str) -> None:
+    problem = refused(**properties)
+    assert problem.slug == "bad-field"
+    assert problem.field == field
+    assert says in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("properties", "limit"),
+    [
+        ({"priority": 10}, 9),
+        ({"message_id": "x" * 256}, 255),
+        ({"headers": {"user": "x" * 129}}, 128),
+        ({"headers": {"params": {"a": "x" * 16_384}}}, 16_384),
+    ],
+)
+def test_the_broken_limit_is_given(properties: dict[str, Any], limit: int) -> None:
+    assert refused(**properties).limit == limit
+
+
+def test_an_empty_reply_to_is_none() -> None:
+    assert sent(reply_to="").reply_to is None
+
+
+def test_a_correlation_id_comes_through_even_when_it_is_not_text() -> None:
+    assert sent(correlation_id=b"\xff\xfe").correlation_id == b"\xff\xfe"
+
+
+@pytest.mark.parametrize("key", ["vm.vm1", "cloud", "parked.sketch", "overflow", "dead"])
+def test_past_the_router_the_operation_is_in_its_header(key: str) -> None:
+    assert sent(key, headers={"operation": "caption"}).operation == "caption"
+
+
+def test_a_caller_names_the_operation_by_the_routing_key_alone() -> None:
+    assert sent("sketch", headers={"operation": "caption"}).operation == "sketch"
+
+
+@pytest.mark.parametrize("operation", [None, 7, {"a": DEEP}, b"sketch"])
+def test_a_wrong_operation_header_leaves_the_key(operation: object) -> None:
+    assert sent("vm.vm1", headers={"operation": operation}).operation == "vm.vm1"
+
+
+def test_an_operation_header_is_cut_to_what_a_key_holds() -> None:
+    assert sent("vm.vm1", headers={"operation": "é" * 1000}).operation == "é" * 127
+
+
+@pytest.mark.parametrize("wrong", [-1, True, "5", 5.0, 2**63, None, {"a": 1}])
+def test_a_wrong_hop_header_is_read_as_absent(wrong: object) -> None:
+    job = sent(headers={"received_ms": wrong, "deadline_ms": wrong, "attempt": wrong})
+    assert (job.received_ms, job.deadline_ms, job.attempt) == (NOW_MS, None, 0)
+
+
+# Time to live
+
+
+@pytest.mark.parametrize(
+    ("expiration", "timestamp", "left_ms"),
+    [
+        (None, None, None),
+        ("5000", None, 5000),
+        ("soon", None, None),
+        ("", None, None),
+        ("5000", NOW_MS // 1000 - 3, 3000),  # sent three to two seconds ago: the caller is given the doubt
+        ("5000", NOW_MS // 1000, 5000),
+        ("5000", NOW_MS // 1000 - 60, 5000),  # a clock that is wrong by a minute
+        ("5000", NOW_MS, 5000),  # a timestamp in milliseconds
+    ],
+)
+def test_the_deadline_counts_from_when_the_caller_sent_it(
+    expiration: str | None, timestamp: int | None, left_ms: int | None
+) -> None:
+    assert sent(expiration=expiration, timestamp=timestamp).left_ms(NOW_MS) == left_ms
+
+
+def test_an_earlier_hops_deadline_holds() -> None:
+    job = sent(headers={"deadline_ms": NOW_MS + 7}, expiration="5000")
+    assert job.left_ms(NOW_MS) == 7
+    assert job.left_ms(NOW_MS + 100) == 0
+
+
+def test_each_hop_gives_the_message_what_is_left() -> None:
+    job = sent(expiration="5000")
+    assert job.to_message("vm.vm1", NOW_MS + 2000).expiration == "3000"
+    assert job.to_message("vm.vm1", NOW_MS + 9000).expiration == "0"
+    assert JOB.to_message("vm.vm1", NOW_MS).expiration is None
+
+
+def test_a_far_deadline_stays_within_what_the_broker_takes() -> None:
+    job = sent(headers={"deadline_ms": 2**60})
+    assert job.to_message("vm.vm1", NOW_MS).expiration == str(2**32 - 1)
+
+
+# Round trips
+
+
+def amqp_values() -> st.SearchStrategy[Any]:
+    keys = st.text(max_size=9) | st.binary(max_size=3)
+    scalars = (
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.floats()
+        | st.text(max_size=300)
+        | st.binary(max_size=300)
+        | st.decimals(allow_nan=True)
+        | st.datetimes(timezones=st.just(UTC))
+    )
+    return st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3))
+
+
+def json_objects() -> st.SearchStrategy[dict[str, Any]]:
+    scalars = (
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=20)
+    )
+    return st.dictionaries(st.text(max_size=9), scalars | st.lists(scalars, max_size=3), max_size=4)
+
+
+def short(min_size: int = 0) -> st.SearchStrategy[str]:
+    return st.text(min_size=min_size, max_size=60)
+
+
+def queues() -> st.SearchStrategy[str]:
+    return st.sampled_from(["answers", "amq.gen-Xa3", "amq.rabbitmq.reply-to.g1.2"])
+
+
+JOBS = st.builds(
+    Job,
+    id=short(1),
+    operation=st.sampled_from(["sketch", "remove-background", "caption"]),
+    body=st.binary(max_size=50),
+    correlation_id=st.none() | short() | st.binary(min_size=1, max_size=20).map(lambda tail: b"\xff" + tail),
+    reply_to=st.none() | queues(),
+    priority=st.integers(0, 9),
+    content_type=st.none() | short(),
+    user=st.text(min_size=1, max_size=128),
+    params=json_objects(),
+    site=st.sampled_from(["any", "local"]),
+    traceparent=st.none() | st.text(max_size=128),
+    received_ms=st.integers(0, 2**62 - 1),
+    deadline_ms=st.none() | st.integers(0, 2**62 - 1),
+    attempt=st.integers(0, 2**31),
+)
+
+
+@given(JOBS, st.integers(0, 2**50))
+def test_any_job_is_the_same_after_a_hop(job: Job, now_ms: int) -> None:
+    message = job.to_message("vm.vm1", now_ms)
+    assert Job.from_message(message, now_ms + 5) == job
+    assert Job.from_message(job.to_message(job.operation, now_ms), now_ms + 5) == job
+
+
+@given(JOBS)
+def test_any_job_fits_the_frame_of_its_headers(job: Job) -> None:
+    headers = job.to_message("vm.vm1", 0).headers
+    assert sum(len(str(value).encode()) for value in headers.values()) < 32_768
+
+
+PROPERTIES = ["message_id", "correlation_id", "reply_to", "content_type", "expiration", "routing_key"]
+HEADERS = ["user", "params", "site", "traceparent", "operation", "received_ms", "deadline_ms", "attempt", "other"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(HEADERS), amqp_values(), max_size=9),
+    # A client library hands over bytes where a short string is not UTF-8.
+    st.dictionaries(st.sampled_from(PROPERTIES), short() | st.binary(max_size=255), max_size=6),
+    st.none() | st.integers(0, 255),
+    st.none() | st.integers(0, 2**64 - 1),
+)
+def test_garbage_is_a_job_or_bad_input_and_always_answered(
+    headers: Mapping[str, Any], properties: dict[str, Any], priority: int | None, timestamp: int | None
+) -> None:
+    message = Message(headers=headers, priority=priority, timestamp=timestamp, **properties)
+    try:
+        job = Job.from_message(message, NOW_MS)
+    except BadInput as error:
+        answer = messages.unreadable(message, error.problem)
+        assert answer is None or Answer.from_message(answer).problem is not None
+    else:
+        assert Job.from_message(job.to_message("vm.vm1", NOW_MS), NOW_MS).params == job.params
+
+
+# Answers
+
+
+def test_an_answer_carries_the_callers_correlation_id_and_where_it_ran() -> None:
+    job = JOB.model_copy(update={"correlation_id": "mine"})
+    message = Answer.to(job, content_type="image/png", body=b"png", vm="vm1", route="vm", ran_ms=12).to_message("q")
+    assert (message.routing_key, message.body, message.content_type) == ("q", b"png", "image/png")
+    assert message.correlation_id == "mine"
+    assert message.headers == {"job": "42", "operation": "sketch", "vm": "vm1", "route": "vm", "ran_ms": 12}
+    assert Answer.from_message(message).problem is None
+
+
+def test_without_a_correlation_id_the_job_id_is_used() -> None:
+    assert Answer.to(JOB, content_type="image/png", body=b"").correlation_id == "42"
+
+
+def test_a_refusal_is_a_problem_about_the_job() -> None:
+    answer = Answer.refusal(JOB, Problem.of(Kind.EXPIRED, "Too late."), attempt=2)
+    assert answer.content_type == "application/problem+json"
+    assert answer.problem is not None
+    assert (answer.problem.slug, answer.problem.instance) == ("expired", "urn:overspill:job:42")
+    assert answer.attempt == 2
+
+
+@given(st.text(max_size=50), st.binary(max_size=50), st.none() | st.integers(0), st.none() | st.text(max_size=50))
+def test_any_answer_reads_back_as_it_was(kind: str, body: bytes, ran_ms: int | None, vm: str | None) -> None:
+    answer = Answer.to(JOB, content_type=kind or "image/png", body=body, ran_ms=ran_ms, vm=vm)
+    assert Answer.from_message(answer.to_message("answers")) == answer
+
+
+def test_what_names_no_job_is_no_answer() -> None:
+    with pytest.raises(BadInput, match="job: Field required"):
+        Answer.from_message(Message(body=b"a picture"))
+
+
+def test_a_problem_that_cannot_be_read_is_bad_input() -> None:
+    answer = Answer.to(JOB, content_type="application/problem+json", body=b"{}")
+    with pytest.raises(BadInput, match="type: Field required"):
+        _ = answer.problem
+
+
+# Messages that are no job
+
+
+def test_an_unreadable_message_is_answered_where_it_asks() -> None:
+    message = Message(routing_key="sketch", reply_to="q", message_id="7", correlation_id="c", priority=99)
+    answer = messages.unreadable(message, Problem.of(Kind.BAD_FIELD, "priority: too much."))
+    assert answer is not None
+    assert (answer.routing_key, answer.correlation_id) == ("q", "c")
+    assert answer.headers == {"job": "7", "operation": "sketch"}
+    assert json.loads(answer.body)["instance"] == "urn:overspill:job:7"
+
+
+def test_an_id_that_is_not_text_is_shown_as_far_as_it_is() -> None:
+    message = Message(routing_key="sketch", reply_to="q", message_id=b"a\xff")  # type: ignore[arg-type] # as pika does
+    answer = messages.unreadable(message, Problem.of(Kind.BAD_FIELD, "message_id: not text."))
+    assert answer is not None
+    assert answer.headers["job"] == "a\ufffd"
+
+
+@pytest.mark.parametrize("reply_to", [None, "", "dead", "lane.00", b"\xff"])
+def test_a_message_that_names_nowhere_is_not_answered(reply_to: Any) -> None:
+    message = Message(routing_key="sketch", reply_to=reply_to)
+    assert messages.unreadable(message, Problem.of(Kind.BAD_FIELD, "wrong.")) is None
+
+
+def test_an_unknown_operation_is_told_which_there_are() -> None:
+    problem = messages.operation_problem("blur", ("sketch", "caption"))
+    assert problem.detail == "'blur' is not an operation; there are sketch, caption."
+    assert (problem.slug, problem.field, problem.status) == ("unknown-operation", "routing_key", 404)
+
+
+# Telemetry
+
+EVENTS = [
+    (BEAT, messages.heartbeat_key("vm1"), "vm.heartbeat.vm1"),
+    (JobEvent(state="routed", job="1", operation="sketch", at_ms=1), None, "job.routed.sketch"),
+    (VmEvent(state="lost", vm="vm1", at_ms=1, reason="silent for 3 s"), None, "vm.lost.vm1"),
+    (RouterStatus(router="r", at_ms=1, active=True, routed=3, waiting={"caption": "no VM"}), None, "router.status"),
+]
+
+
+@pytest.mark.parametrize(("event", "key", "expected"), EVENTS)
+def test_each_event_has_its_key_and_reads_back(event: Any, key: str | None, expected: str) -> None:
+    message = messages.event_message(event, key or event.key)
+    assert message.routing_key == expected
+    assert message.content_type == "application/json"
+    assert messages.read_event(message.body) == event
+
+
+def test_the_key_of_an_event_fits_a_short_string_whatever_the_caller_called_the_operation() -> None:
+    event = JobEvent(state="failed", job="1", operation="é" * 127, at_ms=1)
+    assert 250 < len(event.key.encode()) <= 255
+    assert event.key.startswith("job.failed.éé")
+
+
+def test_a_decision_receipt_travels_with_the_event() -> None:
+    seen = messages.Candidate(vm="vm1", load=41.5, age_s=0.3, held=1, verdict="loaded")
+    event = JobEvent(state="routed", job="1", operation="sketch", at_ms=1, candidates=(seen,))
+    back = messages.read_event(messages.event_message(event, event.key).body)
+    assert isinstance(back, JobEvent)
+    assert back.candidates == (seen,)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"kind": "gossip"}, "kind"),
+        ({"cpu_percent": 101}, "heartbeat.cpu_percent"),
+        ({"cpu_percent": float("nan")}, "heartbeat.cpu_percent"),
+        ({"cores": float("inf")}, "heartbeat.cores"),
+        ({"cores": 0}, "heartbeat.cores"),
+        ({"seq": -1}, "heartbeat.seq"),
+        ({"vm": "Not A Name"}, "heartbeat.vm"),
+        ({"vm": "vm1\n"}, "heartbeat.vm"),
+        ({"vm": None}, "heartbeat.vm"),
+    ],
+)
+def test_a_heartbeat_that_would_mislead_is_not_believed(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        messages.read_event(json.dumps(BEAT.model_dump() | change).encode())
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_no_event(body: bytes) -> None:
+    with pytest.raises(BadInput):
+        messages.read_event(body)
+
+
+def test_a_message_shows_no_picture_in_a_log() -> None:
+    assert "JFIF" not in repr(JOB.model_copy(update={"body": b"JFIF"})) + repr(Message(body=b"JFIF"))

@@ -1,0 +1,124 @@
+"""Settings come from the environment, then one file, then the defaults; a wrong one is named."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bus import settings
+from bus.errors import SetupError
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in settings.Settings.model_fields:
+        monkeypatch.delenv(f"OVERSPILL_{name.upper()}", raising=False)
+    for name in ("AMQP_URL", "OVERSPILL_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def _write(text: str) -> Path:
+        path = tmp_path / "overspill.toml"
+        path.write_text(text)
+        return path
+
+    return _write
+
+
+def test_the_defaults_are_a_whole_system() -> None:
+    defaults = settings.load()
+    assert defaults.amqp_url is None
+    assert (defaults.policy, defaults.cpu_threshold, defaults.ram_threshold) == ("threshold", 40.0, 90.0)
+    assert (defaults.max_image_bytes, defaults.max_pixels, defaults.job_timeout_s) == (16 << 20, 50_000_000, 60.0)
+    assert defaults.operations == ("sketch", "remove-background", "caption")
+    assert defaults.lost_after_s == 3.0
+
+
+def test_an_argument_beats_the_environment_which_beats_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write('slots = 3\nlook_ahead = 4\namqp_url = "amqp://file/"\nlog_level = "ERROR"\n')
+    monkeypatch.setenv("OVERSPILL_SLOTS", "5")
+    monkeypatch.setenv("AMQP_URL", "amqp://environment/")
+    monkeypatch.setenv("OVERSPILL_LOG_LEVEL", "DEBUG")
+    loaded = settings.load(log_level="WARNING", look_ahead=None)
+    assert (loaded.look_ahead, loaded.slots, loaded.log_level) == (4, 5, "WARNING")
+    assert loaded.amqp_url == "amqp://environment/"
+
+
+def test_the_file_may_lie_elsewhere(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = write("slots = 7")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert settings.load().slots is None
+    monkeypatch.setenv("OVERSPILL_CONFIG", str(path))
+    assert settings.load().slots == 7
+
+
+def test_operations_are_a_list_with_commas(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write('operations = ["caption"]')
+    assert settings.load().operations == ("caption",)
+    monkeypatch.setenv("OVERSPILL_OPERATIONS", "sketch, caption,")
+    assert settings.load().operations == ("sketch", "caption")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("OVERSPILL_SLOTS", "0", "greater than or equal to 1"),
+        ("OVERSPILL_CPU_THRESHOLD", "nan", "finite"),
+        ("OVERSPILL_JOB_TIMEOUT_S", "inf", "finite"),
+        ("OVERSPILL_POLICY", "hope", "'threshold'"),
+        ("OVERSPILL_VM_NAME", "VM one", "lower-case letters"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_it_must_be(
+    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SetupError, match=rf"^{name} is wrong: .*{says}.* See docs/settings.md"):
+        settings.load()
+
+
+def test_the_brokers_address_is_named_as_it_is_set(write: Write) -> None:
+    write("amqp_url = 5")
+    with pytest.raises(SetupError, match=r"^AMQP_URL is wrong"):
+        settings.load()
+
+
+def test_a_file_that_is_not_toml_is_named(write: Write) -> None:
+    write("slots: 3")
+    with pytest.raises(SetupError, match=r"^overspill\.toml is not TOML"):
+        settings.load()
+
+
+def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERSPILL_CONFIG", "/nowhere/settings.toml")
+    with pytest.raises(SetupError, match=r"/nowhere/settings\.toml, which is not there"):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("hostname", "name"),
+    [("Vm-1.example.org", "vm-1-example-org"), ("", "vm"), ("---", "vm"), ("é", "vm"), ("a" * 62 + "--b", "a" * 62)],
+)
+def test_any_host_name_makes_a_name_on_the_bus(hostname: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: hostname)
+    assert settings.load().vm_name == name
+
+
+def test_the_state_lies_beside_the_virtual_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.base_prefix", "/usr")
+    monkeypatch.setattr("sys.prefix", "/home/ada/overspill/.venv")
+    assert settings.load().state_dir == Path("/home/ada/overspill/.overspill")
+
+
+def test_without_a_virtual_environment_the_state_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.prefix", sys.base_prefix)
+    assert settings.load().state_dir == tmp_path / ".overspill"

@@ -1,0 +1,88 @@
+"""A real broker for the tests that need one: a private node for the run, a virtual host of its own for each test.
+
+`OVERSPILL_TEST_AMQP_URL` names another broker to use instead, such as a RabbitMQ 4 container; it must have the
+management plugin, at `OVERSPILL_TEST_MANAGEMENT_URL` (by default port 15672 of the same host).
+"""
+
+import base64
+import os
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from typing import Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+import pytest
+
+from bus.errors import SetupError
+from ui.stack.rabbitmq import PrivateBroker
+
+
+class Vhosts(Protocol):
+    """Where a test gets its virtual host."""
+
+    def add_vhost(self, name: str) -> str: ...
+
+    def delete_vhost(self, name: str) -> None: ...
+
+
+class ManagedBroker:
+    """The virtual hosts of a broker that runs elsewhere, through its management plugin."""
+
+    def __init__(self, amqp_url: str, management_url: str | None) -> None:
+        self._amqp = urlsplit(amqp_url)
+        self._management = management_url or f"http://{self._amqp.hostname}:15672"
+
+    def add_vhost(self, name: str) -> str:
+        self._call("PUT", f"vhosts/{name}")
+        everything = b'{"configure": ".*", "write": ".*", "read": ".*"}'
+        self._call("PUT", f"permissions/{name}/{quote(self._user, safe='')}", everything)
+        return self._amqp._replace(path=f"/{name}").geturl()
+
+    def delete_vhost(self, name: str) -> None:
+        self._call("DELETE", f"vhosts/{name}")
+
+    @property
+    def _user(self) -> str:
+        return unquote(self._amqp.username or "guest")
+
+    def _call(self, method: str, path: str, body: bytes = b"") -> None:
+        secret = base64.b64encode(f"{self._user}:{unquote(self._amqp.password or 'guest')}".encode()).decode()
+        headers = {"Authorization": f"Basic {secret}", "Content-Type": "application/json"}
+        address = f"{self._management}/api/{path}"
+        request = urllib.request.Request(address, body, headers, method=method)  # noqa: S310 (the tester's own address)
+        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+            pass
+
+
+@pytest.fixture(scope="session")
+def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
+    """One private node for the whole run."""
+    broker = PrivateBroker(tmp_path_factory.mktemp("rabbitmq"))
+    try:
+        broker.start()
+    except SetupError as error:
+        broker.stop()
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have a broker. {error}", pytrace=False)
+        pytest.skip(f"NOT TESTED, no broker. {error}")
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def vhosts(request: pytest.FixtureRequest) -> Vhosts:
+    """The broker that virtual hosts are made on: the one named by the environment, else the private one."""
+    url = os.environ.get("OVERSPILL_TEST_AMQP_URL")
+    if url:
+        return ManagedBroker(url, os.environ.get("OVERSPILL_TEST_MANAGEMENT_URL"))
+    broker: PrivateBroker = request.getfixturevalue("private_broker")
+    return broker
+
+
+@pytest.fixture
+def amqp_url(vhosts: Vhosts) -> Iterator[str]:
+    """The URL of a fresh virtual host, deleted afterwards with all it holds."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    yield vhosts.add_vhost(name)
+    vhosts.delete_vhost(name)
