@@ -1,0 +1,37 @@
+"""What went wrong between us and the broker, in words, and whether trying again can help."""
+
+from pika.exceptions import (
+    AMQPConnectionError,
+    ChannelClosedByBroker,
+    ConnectionClosedByBroker,
+    IncompatibleProtocolError,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+)
+
+from bus.errors import SetupError
+
+
+def said(error: BaseException) -> str:
+    """What went wrong, in words: pika wraps the cause several times."""
+    inner: BaseException | None = error
+    while isinstance(inner, AMQPConnectionError) and inner.args and isinstance(inner.args[0], BaseException):
+        inner = inner.args[0]
+    return f"{type(inner).__name__} {inner}".strip()
+
+
+def setup_fault(error: BaseException, address: str) -> SetupError | None:
+    """The remedy, when trying again can't help until someone mends the broker or a setting; else None."""
+    if isinstance(error, ProbableAuthenticationError | ProbableAccessDeniedError | IncompatibleProtocolError):
+        return SetupError(f"The broker at {address} refuses the connection ({said(error)}). Correct AMQP_URL.")
+    text = str(getattr(error, "reply_text", ""))
+    if isinstance(error, ConnectionClosedByBroker) and "x-consistent-hash" in text:
+        return SetupError(
+            f"The broker at {address} lacks a plugin. Run: rabbitmq-plugins enable rabbitmq_consistent_hash_exchange"
+        )
+    if isinstance(error, ChannelClosedByBroker) and error.reply_code == 406:
+        return SetupError(
+            f"The broker at {address} has a queue or exchange of another make ({text}). "
+            "Delete it there, or use a virtual host of its own."
+        )
+    return None

@@ -1,0 +1,203 @@
+"""One AMQP connection from open to close: its channels, and the publishes not yet confirmed."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.adapters.utils import io_services_utils
+from pika.channel import Channel
+from pika.exceptions import AMQPError
+from pika.spec import Basic, BasicProperties
+
+from bus.errors import Disconnected, Refused, Unroutable
+from bus.messages import Message
+from bus.rabbit.mapping import properties_of
+from bus.topology import Topology
+
+_OPEN_TIMEOUT_S: Final = 15.0
+PERSISTENT: Final = 2
+TRANSIENT: Final = 1
+
+
+def _read_in_large_pieces() -> None:
+    """Let pika read a socket 256 KiB at a time; by default it reads 4 KiB and joins, half of a relay's CPU.
+
+    The names are private to pika: where they are gone, its own pace is kept.
+    """
+    transport: Any = getattr(io_services_utils, "_AsyncTransportBase", None)
+    if hasattr(transport, "_MAX_RECV_BYTES") and hasattr(transport, "_MAX_CONSUME_BYTES"):
+        transport._MAX_RECV_BYTES = 1 << 18  # noqa: SLF001
+        transport._MAX_CONSUME_BYTES = 1 << 20  # noqa: SLF001
+
+
+_read_in_large_pieces()
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A publish that the broker has not confirmed yet."""
+
+    exchange: str
+    routing_key: str
+    message_id: str | None
+    future: "asyncio.Future[None]"
+
+
+class Session:
+    """One connection from open to close, with its channels and unconfirmed publishes."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.loop = asyncio.get_running_loop()
+        self.closed: asyncio.Future[BaseException] = self.loop.create_future()
+        self.blocked = False
+        self.pending: dict[int, _Pending] = {}
+        self._sequence = 0
+        self._connection: AsyncioConnection | None = None
+
+    async def open(self, parameters: pika.connection.Parameters) -> None:
+        """Connect and open the channels; raises what pika says went wrong."""
+        opened: asyncio.Future[object] = self.loop.create_future()
+        self._connection = connection = AsyncioConnection(
+            parameters,
+            on_open_callback=lambda c: _resolve(opened, c),
+            on_open_error_callback=lambda _c, error: _fail(opened, _as_exception(error)),
+            on_close_callback=lambda _c, error: self.end(error),
+            custom_ioloop=self.loop,
+        )
+        await asyncio.wait_for(opened, _OPEN_TIMEOUT_S)
+        connection.add_on_connection_blocked_callback(lambda *_: setattr(self, "blocked", True))
+        connection.add_on_connection_unblocked_callback(lambda *_: setattr(self, "blocked", False))
+        self.work = await self.channel()
+        self.work.add_on_cancel_callback(lambda frame: self.end(_cancelled(frame)))
+        self.telemetry = await self.channel()
+        self.confirmed = await self.channel()
+        self.confirmed.add_on_return_callback(self._returned)
+        await self.call(self.confirmed.confirm_delivery, ack_nack_callback=self._settled)
+
+    async def channel(self, *, essential: bool = True) -> Channel:
+        """Open a channel; the end of an `essential` one ends the session, since pika would go on without a word."""
+        assert self._connection is not None  # noqa: S101 (open() came first)
+        channel: Channel = await self.call(self._connection.channel, ready="on_open_callback")
+        if essential:
+            channel.add_on_close_callback(lambda _channel, error: self.end(error))
+        return channel
+
+    async def call(self, method: Callable[..., Any], *args: Any, ready: str = "callback", **kwargs: Any) -> Any:
+        """Call a pika method and wait for the broker's reply, or raise why the session ended."""
+        reply: asyncio.Future[Any] = self.loop.create_future()
+        method(*args, **{ready: lambda frame: _resolve(reply, frame)}, **kwargs)
+        await asyncio.wait({reply, self.closed}, return_when=asyncio.FIRST_COMPLETED, timeout=_OPEN_TIMEOUT_S)
+        if reply.done():
+            return reply.result()
+        raise _as_exception(self.closed.result()) if self.closed.done() else TimeoutError("the broker does not reply")
+
+    def publish(self, exchange: str, message: Message, *, mandatory: bool) -> "asyncio.Future[None]":
+        """Publish with a confirm; the future ends with it."""
+        future: asyncio.Future[None] = self.loop.create_future()
+        self._sequence += 1  # the broker numbers the publishes of a channel the same way
+        self.pending[self._sequence] = _Pending(exchange, message.routing_key, message.message_id, future)
+        self.confirmed.basic_publish(
+            exchange, message.routing_key, message.body, properties_of(message, PERSISTENT), mandatory=mandatory
+        )
+        return future
+
+    def _settled(self, frame: Any) -> None:
+        method = frame.method
+        tag = method.delivery_tag
+        tags = [t for t in self.pending if t <= tag] if method.multiple else [tag]
+        for done in tags:
+            pending = self.pending.pop(done, None)
+            if pending is None:
+                continue
+            if isinstance(method, Basic.Ack):
+                _resolve(pending.future, None)
+            else:
+                _fail(pending.future, Refused(f"the broker refused a message for {pending.routing_key!r}"))
+
+    def _returned(self, _channel: Channel, method: Basic.Return, properties: BasicProperties, _body: bytes) -> None:
+        # A return comes just before the confirm of the same message but does not carry its number.
+        returned = (method.exchange, method.routing_key, properties.message_id)
+        for pending in self.pending.values():
+            same = (pending.exchange, pending.routing_key, pending.message_id) == returned
+            if same and not pending.future.done():
+                pending.future.set_exception(Unroutable(f"no queue for {method.routing_key!r} ({method.reply_text})"))
+                return
+
+    def end(self, error: BaseException) -> None:
+        """Note why the session is over, once, and close what is open."""
+        if self.closed.done():
+            return
+        self.closed.set_result(error)
+        for pending in self.pending.values():
+            if not pending.future.done():
+                pending.future.set_exception(Disconnected("connection lost before the broker confirmed"))
+                pending.future.exception()  # whoever still waits sees it; nobody waiting is no fault
+        self.pending.clear()
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection if it is open; harmless otherwise."""
+        if self._connection is not None and not (self._connection.is_closed or self._connection.is_closing):
+            with contextlib.suppress(AMQPError):
+                self._connection.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until the socket is really gone, a few seconds at most."""
+        for _ in range(100):
+            if self._connection is None or self._connection.is_closed:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def declare(session: Session, topology: Topology) -> None:
+    """Declare exchanges, queues and bindings, in this order; what is there already costs a round trip."""
+    channel = session.work
+    for exchange in topology.exchanges:
+        await session.call(
+            channel.exchange_declare, exchange.name, exchange.type, durable=True, arguments=exchange.arguments
+        )
+    for queue in topology.queues:
+        await session.call(channel.queue_declare, queue.name, durable=True, arguments=queue.arguments)
+    for binding in topology.bindings:
+        if binding.to_exchange:
+            await session.call(channel.exchange_bind, binding.destination, binding.source, binding.key)
+        else:
+            await session.call(channel.queue_bind, binding.destination, binding.source, binding.key)
+
+
+async def depth(session: Session, queue: str) -> int | None:
+    """Messages ready in a queue, or None where there is no such queue."""
+    # Asking for a queue that is not there closes the channel that asks, so each question has its own.
+    channel = await session.channel(essential=False)
+    reply: asyncio.Future[int | None] = session.loop.create_future()
+    channel.add_on_close_callback(lambda *_: _resolve(reply, None))
+    channel.queue_declare(queue, passive=True, callback=lambda frame: _resolve(reply, frame.method.message_count))
+    count = await asyncio.wait_for(reply, _OPEN_TIMEOUT_S)
+    if channel.is_open:
+        channel.close()
+    return count
+
+
+def _resolve(future: "asyncio.Future[Any]", result: object) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: "asyncio.Future[Any]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _as_exception(error: BaseException | str) -> Exception:
+    return error if isinstance(error, Exception) else Disconnected(str(error))
+
+
+def _cancelled(frame: Any) -> Exception:
+    return Disconnected(
+        f"the broker cancelled consumer {frame.method.consumer_tag} (queue deleted, or its leader moved)"
+    )
