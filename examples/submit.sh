@@ -26,7 +26,7 @@ queue_of() {
             echo "$name"
             return
         fi
-        kill -0 "$2" 2>/dev/null || break # it ended, and said why
+        if [ -s "$1" ] && ! grep -q "^Server" "$1"; then break; fi # it said something else: an error
         sleep 0.1
     done
     cat "$1" >&2
@@ -39,8 +39,8 @@ answer=$!
 amqp-consume -u "$url" -x -A -e events -r "job.done.$operation" awk 1 >"$folder/events" \
     2>"$folder/events.log" &
 events=$!
-reply_to=$(queue_of "$folder/answers.log" "$answer")
-queue_of "$folder/events.log" "$events" >/dev/null
+reply_to=$(queue_of "$folder/answers.log")
+queue_of "$folder/events.log" >/dev/null
 
 amqp-publish -u "$url" -e jobs -r "$operation" -t "$reply_to" -p -H "user: $user" <"$image"
 

@@ -4,6 +4,7 @@ It holds what the router looks ahead at and nothing else: each job in its window
 losing this object loses nothing.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,8 @@ from producers.placement import Choice, Overflow, Park, Rules, ToVm, Wait, thres
 from telemetry.fleet import Change, Fleet
 
 VM_QUEUE_PREFIX = "vm."
+REMEMBERED = 10_000
+"""Latest placements, so that a repeat goes where the first run's answer is kept, and a retry goes elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Dispatcher:
         self._unserved: dict[str, str] = {}
         self._collected: set[str] = set()
         self._routed = 0
+        self._placed: OrderedDict[tuple[object, ...], str] = OrderedDict()
         self.cloud_open = False
         """Whether a bridge is alive and takes jobs."""
 
@@ -109,8 +113,11 @@ class Dispatcher:
         fault = self._fault(job, now)
         if fault is not None:
             return [Refuse(ticket, job, fault)]
-        # A job from a VM's queue was counted when it was placed there; it counts again only if a worker had it.
-        attempt = job.attempt + (returns if queue.startswith(VM_QUEUE_PREFIX) else 1)
+        attempt = job.attempt + 1
+        if queue.startswith(VM_QUEUE_PREFIX):
+            # Counted when it was placed there: it counts again only if a worker had it, and takes no more room there.
+            attempt = job.attempt + returns
+            self._fleet.finished(queue.removeprefix(VM_QUEUE_PREFIX), job.id)
         self._window.add(job.user, Held(ticket, queue, job.model_copy(update={"attempt": attempt})))
         return self._pump(now)
 
@@ -183,7 +190,7 @@ class Dispatcher:
     def _collecting(self, now: Moment) -> list[Command]:
         """Which queues to take jobs out of: those of lost VMs, and parked ones whose operation is served again."""
         views = self._fleet.views(now.mono_s).values()
-        wanted = {vm_queue(view.name) for view in views if view.state == "lost"}
+        wanted = {vm_queue(view.name) for view in views if view.state in {"lost", "draining"}}
         served = {operation for view in views if view.takes_jobs for operation in view.operations}
         self._unserved = {operation: why for operation, why in self._unserved.items() if operation not in served}
         wanted |= {parked_queue(operation) for operation in OPERATIONS if operation in served}
@@ -204,9 +211,7 @@ class Dispatcher:
             alike = (held.job.operation, held.job.site)
             if alike in stuck:  # nothing was freed since its like had to wait
                 return False
-            views = self._fleet.views(now.mono_s).values()
-            choice = threshold(held.job, views, self._rules, now.mono_s, cloud_open=self.cloud_open)
-            command = self._act(held, choice, now)
+            command = self._act(held, self._choose(held.job, now.mono_s), now)
             if command is None:
                 stuck.add(alike)
             else:
@@ -215,6 +220,25 @@ class Dispatcher:
 
         self._window.serve(take)
         return commands
+
+    def _choose(self, job: Job, now_s: float) -> Choice:
+        views = self._fleet.views(now_s)
+        before = views.get(self._placed.get(_likeness(job), ""))
+        everyone = views.values()
+        if before is not None and job.attempt > 1:
+            others = [view for view in everyone if view is not before]
+            choice = threshold(job, others, self._rules, now_s, cloud_open=self.cloud_open)
+            if isinstance(choice, ToVm | Overflow):
+                return choice
+        elif before is not None and before.room > 0 and job.operation in before.operations:
+            return ToVm(before.name, "a repeat: this VM ran it, and may still keep the answer")
+        return threshold(job, everyone, self._rules, now_s, cloud_open=self.cloud_open)
+
+    def _remember(self, job: Job, vm: str) -> None:
+        self._placed[_likeness(job)] = vm
+        self._placed.move_to_end(_likeness(job))
+        if len(self._placed) > REMEMBERED:
+            self._placed.popitem(last=False)
 
     def _act(self, held: Held, choice: Choice, now: Moment) -> Command | None:
         job = held.job
@@ -232,6 +256,7 @@ class Dispatcher:
         match choice:
             case ToVm(vm, _, candidates):
                 self._fleet.placed(vm, job.id, now.mono_s)
+                self._remember(job, vm)
                 self._routed += 1
                 event = event.model_copy(update={"vm": vm, "route": "vm", "candidates": candidates})
                 return Forward(held, vm_queue(vm), event)
@@ -246,7 +271,12 @@ class Dispatcher:
                 return Forward(uncounted, parked_queue(job.operation), parked, park=True)
             case Park(reason) | Wait(reason):
                 self._waiting[job.operation] = reason
-                return None
+        return None
+
+
+def _likeness(job: Job) -> tuple[object, ...]:
+    """What a repeat has in common with its first run, without reading the whole picture; the worker makes sure."""
+    return (job.user, job.id, job.operation, len(job.body), job.body[-64:])
 
 
 def _announced(changes: Iterable[Change], now: Moment) -> list[Command]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from bus.errors import BusError
 from bus.messages import Heartbeat, Message, event_message, heartbeat_key
 from bus.settings import Settings
 from bus.topology import HEARTBEATS
@@ -16,8 +15,8 @@ from telemetry.machine import Reading
 
 _log = logging.getLogger(__name__)
 
-Post = Callable[[str, Message], None]
-"""Publishes a message to an exchange and doesn't wait; raises BusError when it can't even try."""
+Post = Callable[[str, Message], bool]
+"""Publishes a message to an exchange and doesn't wait; False when there is no way to the broker just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +137,9 @@ class Agent:
         if reading is None:
             return False
         beat = self._heartbeat(reading)
-        try:
-            self._post(HEARTBEATS, event_message(beat, heartbeat_key(self._vm)))
-        except BusError as error:
-            self._note(heard=False, why=str(error))
-            return False
-        self._note(heard=True)
-        return True
+        left = self._post(HEARTBEATS, event_message(beat, heartbeat_key(self._vm)))
+        self._note(left=left)
+        return left
 
     def _heartbeat(self, reading: Reading) -> Heartbeat:
         self._seq += 1
@@ -161,10 +156,10 @@ class Agent:
             **{name: getattr(report, name) for name in WorkerReport.__dataclass_fields__},
         )
 
-    def _note(self, *, heard: bool, why: str = "") -> None:
+    def _note(self, *, left: bool) -> None:
         """Log when beats begin to be lost and when they leave again, not each one."""
-        if self._heard and not heard:
-            _log.warning("No heartbeat leaves: %s", why)
-        if heard and not self._heard:
+        if self._heard and not left:
+            _log.warning("No heartbeat leaves: there is no way to the broker")
+        if left and not self._heard:
             _log.info("Heartbeats leave again")
-        self._heard = heard
+        self._heard = left

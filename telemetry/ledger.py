@@ -45,13 +45,12 @@ class Ledger:
 
     @property
     def unlisted(self) -> int:
-        """How many of them the latest beat doesn't list: work its figures know nothing of."""
+        """How many of them were sent since a beat last listed them: work that its figures know nothing of."""
         return len(self._sent)
 
     def sent(self, job: str, now: float) -> None:
         """A job was put into the VM's queue."""
         self._finished.pop(job, None)
-        self._listed.discard(job)
         self._remember_sent(job, now)
 
     def finished(self, job: str) -> None:

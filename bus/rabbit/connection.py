@@ -265,6 +265,10 @@ class Bus:
         except (AMQPError, OSError, TimeoutError, BusError) as error:
             session.end(error)
             return error
+        except Exception as error:
+            log.exception("the connection failed in a way not foreseen")  # and must still be mended
+            session.end(error)
+            return error
 
     async def _consume(self, session: Session, consumer: Consumer) -> None:
         queue = consumer.queue.name

@@ -16,7 +16,7 @@ from consumers.operations.decoding import Pixels
 
 _WIDTH = 0.008
 """The blur's standard deviation, as a share of the side of a square as large as the picture."""
-_NARROW = 1.7
+_NARROW = 2.0
 """A blur of this deviation or less, in pixels, is made as it is."""
 _TEXTURE_SIDE = 512
 

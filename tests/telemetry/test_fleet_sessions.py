@@ -48,11 +48,24 @@ def test_a_restart_so_quick_that_no_starting_beat_was_heard() -> None:
 
 def test_late_beats_of_a_session_that_ended_are_ignored() -> None:
     fleet = a_fleet(beat(1))
-    fleet.heard(beat(1, session="two", started_ms=2000), 1.0)
-    before = vm1(fleet, 1.5)
+    fleet.heard(beat(2), 2.0)
+    fleet.heard(beat(3), 4.0)
+    fleet.heard(beat(1, session="two", started_ms=2000), 5.0)
+    before = vm1(fleet, 5.5)
 
-    assert fleet.heard(beat(99, cpu_percent=90.0), 1.5) == []
-    assert vm1(fleet, 1.5) is before
+    assert fleet.heard(beat(99, cpu_percent=90.0), 5.5) == []
+    assert vm1(fleet, 5.5) is before
+
+
+def test_each_session_that_is_followed_by_a_rival_says_so() -> None:
+    fleet = a_fleet(beat(1))
+    reasons = []
+    for second in range(1, 12):
+        newest = {"session": "three", "started_ms": 3000} if second > 5 else {"session": "two", "started_ms": 2000}
+        told = [*fleet.heard(beat(second, **newest), float(second)), *fleet.heard(beat(second + 1), second + 0.5)]
+        reasons += [(second, change.reason[:15]) for change in told if change.reason]
+
+    assert reasons == [(1, "restarted"), (4, "another machine"), (6, "restarted"), (9, "another machine")]
 
 
 def test_of_two_machines_with_one_name_the_one_started_last_is_believed_and_the_other_named() -> None:

@@ -85,6 +85,14 @@ def test_beats_in_a_burst_make_no_job_go_early() -> None:
     assert ledger.held == {"a"}
 
 
+def test_one_beat_after_a_long_silence_makes_no_job_go() -> None:
+    ledger = a_ledger()
+    ledger.sent("a", now=0.5)
+    ledger.beat(beat(), now=60.0)
+
+    assert ledger.held == {"a"}
+
+
 def test_a_full_worker_says_nothing_about_what_still_lies_in_its_queue() -> None:
     ledger = a_ledger()
     ledger.sent("queued", now=0.0)
@@ -102,10 +110,20 @@ def test_a_beat_older_than_the_end_of_a_job_does_not_bring_it_back() -> None:
     ledger.finished("a")
 
     ledger.beat(beat("a"), now=2.0)
+    ledger.beat(beat("a"), now=3.0)
     assert ledger.held == set()
 
-    ledger.beat(beat("a"), now=3.0)
     ledger.beat(beat("a"), now=4.0)  # the worker insists: it was delivered once more
+    assert ledger.held == {"a"}
+
+
+def test_a_finished_job_that_left_the_list_and_came_back_was_delivered_again() -> None:
+    ledger = a_ledger()
+    ledger.beat(beat("a"), now=1.0)
+    ledger.finished("a")
+    ledger.beat(beat(), now=2.0)
+    ledger.beat(beat("a"), now=3.0)
+
     assert ledger.held == {"a"}
 
 
@@ -141,6 +159,14 @@ def test_jobs_wait_in_the_queue_while_their_worker_restarts() -> None:
     assert ledger.held == {"running"}
 
 
+def test_jobs_wait_in_the_queue_even_if_the_restart_was_too_quick_to_be_seen_starting() -> None:
+    ledger = a_ledger()
+    ledger.beat(beat("running"), now=1.0)
+    ledger.beat(beat(), now=2.0, restarted=True)
+
+    assert told(ledger) == ({"running"}, 1)
+
+
 def test_a_worker_that_died_beside_its_agent_leaves_its_jobs_in_the_queue() -> None:
     ledger = a_ledger()
     ledger.beat(beat("a"), now=1.0)
@@ -156,6 +182,9 @@ def test_a_draining_worker_finishes_what_it_has_and_takes_nothing_from_its_queue
     for now in range(2, 9):
         ledger.beat(beat(worker="draining"), float(now))
 
+    assert ledger.held == {"queued"}
+
+    ledger.beat(beat(), now=9.0)  # it takes jobs again, and may not have this one yet
     assert ledger.held == {"queued"}
 
 

@@ -1,0 +1,91 @@
+"""The examples, run as a reader would run them, against a running stack: clients that we did not write."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytestmark = [pytest.mark.journey, pytest.mark.broker]
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+PHOTOGRAPH = ROOT / "tests" / "data" / "photographs" / "coffee.jpg"
+PYTHON = sys.executable
+
+
+def need(program: str, remedy: str) -> None:
+    """Skip where a laptop lacks a program; fail in CI, which must have it."""
+    if shutil.which(program) is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have {program}: {remedy}", pytrace=False)
+        pytest.skip(f"NOT TESTED, no {program}: {remedy}")
+
+
+@pytest.fixture(scope="module")
+def node_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The JavaScript example with its client installed, in a folder that goes with the run."""
+    need("npm", "apt-get install npm")
+    folder = tmp_path_factory.mktemp("node")
+    for name in ("package.json", "submit_amqplib.mjs"):
+        shutil.copy(EXAMPLES / name, folder)
+    install = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
+    subprocess.run(install, cwd=folder, check=True, timeout=100, capture_output=True)
+    return folder / "submit_amqplib.mjs"
+
+
+@pytest.fixture(params=["submit_pika.py", "submit_py_amqp.py", "submit_amqplib.mjs", "submit.sh"])
+def example(request: pytest.FixtureRequest) -> list[str]:
+    """The command that runs one of the examples, without its arguments."""
+    if request.param.endswith(".mjs"):
+        return ["node", str(request.getfixturevalue("node_example"))]
+    if request.param.endswith(".sh"):
+        need("amqp-publish", "apt-get install amqp-tools")
+        return ["sh", str(EXAMPLES / request.param)]
+    return [PYTHON, str(EXAMPLES / request.param)]
+
+
+def run(command: list[str], amqp_url: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"AMQP_URL": amqp_url}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_photograph_comes_back_as_a_sketch(stack: str, example: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "sketch.jpg"
+    done = run([*example, str(PHOTOGRAPH), "sketch", str(out)], stack)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip().startswith(f"{out}: ran on vm")
+    assert done.stdout.strip().endswith("by way of vm")
+    with Image.open(out) as sketch, Image.open(PHOTOGRAPH) as photograph:
+        assert sketch.size == photograph.size
+
+
+def test_a_text_is_refused_with_a_reason(stack: str, example: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "sketch.jpg"
+    refused = run([*example, str(ROOT / "LICENSE"), "sketch", str(out)], stack)
+    assert refused.returncode == 1
+    assert "not an image" in refused.stderr
+    assert not out.exists()
+
+
+def test_an_operation_that_is_not_there_is_refused_with_the_ones_that_are(
+    stack: str, example: list[str], tmp_path: Path
+) -> None:
+    refused = run([*example, str(PHOTOGRAPH), "blur", str(tmp_path / "out")], stack)
+    assert refused.returncode == 1
+    assert "'blur' is not an operation; there are sketch" in refused.stderr
+
+
+def test_a_listener_sees_the_job_pass(stack: str, tmp_path: Path) -> None:
+    listen = [PYTHON, str(EXAMPLES / "listen_pika.py"), "--count", "1", "job.done.sketch"]
+    with subprocess.Popen(
+        listen, env=os.environ | {"AMQP_URL": stack}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as listener:
+        assert listener.stderr is not None
+        assert listener.stderr.readline() == "listening for job.done.sketch\n"
+        run([PYTHON, str(EXAMPLES / "submit_pika.py"), str(PHOTOGRAPH), "sketch", str(tmp_path / "out.jpg")], stack)
+        heard, _ = listener.communicate(timeout=60)
+    assert heard.startswith('job.done.sketch {"kind":"job","state":"done"')

@@ -1,0 +1,197 @@
+"""The shape of the project: what every module must have, what pure modules may not touch, what the docs must say."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bus.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("bus", "telemetry", "producers", "consumers", "bridge", "ui")
+SOURCES = sorted(
+    path.relative_to(ROOT)
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    if "__pycache__" not in path.parts
+)
+MODULES = [path for path in SOURCES if path.name != "__init__.py"]
+
+IMPURE = {
+    "asyncio", "concurrent", "ctypes", "datetime", "google", "multiprocessing", "nicegui", "os", "pika", "psutil",
+    "random", "secrets", "select", "signal", "socket", "ssl", "subprocess", "sys", "threading", "time", "torch", "uuid",
+}  # fmt: skip
+# Each pure module, with what it may touch all the same and why.
+PURE: dict[str, dict[str, str]] = {
+    "bus/asyncapi.py": {},
+    "bus/errors.py": {},
+    "bus/messages.py": {"uuid": "a job or an answer without an id gets a random one"},
+    "bus/problems.py": {},
+    "bus/settings.py": {
+        "os": "names the settings file; settings are the environment's reading",
+        "socket": "a VM is called after its host unless told otherwise",
+        "sys": "the state lies beside the virtual environment",
+    },
+    "bus/topology.py": {},
+    "producers/fairness.py": {},
+    "producers/placement.py": {},
+    "telemetry/fleet.py": {},
+}
+READS_THE_ENVIRONMENT = {"bus/settings.py"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The top-level packages that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def tracked() -> list[Path]:
+    """Every file that is, or is about to be, in the repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    names = listed.stdout.decode().split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_every_module_has_its_test(module: Path) -> None:
+    test = ROOT / "tests" / module.parent / f"test_{module.name}"
+    folder = ROOT / "tests" / module.with_suffix("")  # a module with much to test may have a folder of them
+    assert test.exists() or any(folder.glob("test_*.py")), f"{module} has no {test.relative_to(ROOT)}"
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_touch_nothing_outside(module: str) -> None:
+    touched = set(imports(Path(module))) & IMPURE
+    assert touched <= PURE[module].keys(), f"{module} is pure: pass in what {touched} would give"
+
+
+@pytest.mark.parametrize("module", [module for module, allowed in PURE.items() if allowed])
+def test_no_exception_outlives_its_need(module: str) -> None:
+    assert PURE[module].keys() <= set(imports(Path(module)))
+
+
+def test_one_module_speaks_amqp() -> None:
+    assert [str(path) for path in SOURCES if "pika" in imports(path)] == ["bus/rabbit.py"]
+
+
+def test_one_module_reads_settings_from_the_environment() -> None:
+    asks = re.compile(r"environ(?:\.get\(|\[)[\"'](?:OVERSPILL_|AMQP_URL)|getenv\([\"'](?:OVERSPILL_|AMQP_URL)")
+    found = {str(path) for path in SOURCES if asks.search((ROOT / path).read_text(encoding="utf-8"))}
+    assert found <= READS_THE_ENVIRONMENT, "take the setting from bus.settings.Settings instead"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_package_says_who_lives_there(package: str) -> None:
+    docstring = ast.get_docstring(ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8")))
+    assert docstring
+    assert len(docstring.splitlines()) >= 3
+
+
+def test_functions_are_short() -> None:
+    lengths = sorted(length(node) for path in SOURCES for node in functions(path))
+    long = [f"{path}:{node.name} {length(node)}" for path in SOURCES for node in functions(path) if length(node) > 50]
+    assert long == []
+    assert lengths[len(lengths) * 95 // 100] <= 25
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    names = {"AMQP_URL" if name == "amqp_url" else f"OVERSPILL_{name.upper()}" for name in Settings.model_fields}
+    assert {name for name in names if f"| `{name}` |" not in page} == set()
+
+
+def test_no_page_or_program_names_a_setting_that_is_not_there() -> None:
+    known = {f"OVERSPILL_{name.upper()}" for name in Settings.model_fields} | {"OVERSPILL_CONFIG"}
+    for path in (path for path in tracked() if path.suffix in {".md", ".py", ".yaml"} and "tests" not in path.parts):
+        named = set(re.findall(r"\bOVERSPILL_[A-Z][A-Z_]*[A-Z]\b", path.read_text(encoding="utf-8")))
+        assert named <= known | DEPLOYMENT, f"{path.relative_to(ROOT)} names {named - known - DEPLOYMENT}"
+
+
+DEPLOYMENT: set[str] = set()
+"""Variables that only compose.yaml or a script reads, before a program of ours starts."""
+
+
+def commands() -> set[str]:
+    """The names of the command's subcommands."""
+    from typer.main import get_command
+
+    from ui.cli import app
+
+    return set(getattr(get_command(app), "commands", {}))
+
+
+def test_the_readme_names_only_commands_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(?:sh|console|bash)\n(.*?)^```", readme, flags=re.DOTALL | re.MULTILINE)
+    used = set(re.findall(r"overspill ([a-z][a-z-]*)", "\n".join(blocks)))
+    assert used, "the README shows no command"
+    assert used <= commands()
+
+
+def test_the_readme_names_only_targets_that_make_has() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    used = set(re.findall(r"\bmake ([a-z][a-z-]*)", "\n".join(re.findall(r"`{1,3}[^`]+`{1,3}", readme))))
+    assert used <= targets
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in (path for path in tracked() if path.suffix == ".md"):
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if "://" not in target and not target.startswith("mailto:"):
+                assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_decisions_are_numbered_once_and_say_why() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [page.name[:4] for page in pages]
+    assert len(numbers) == len(set(numbers))
+    for page in pages:
+        assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", page.name)
+        assert page.read_text(encoding="utf-8").startswith("# ")
+
+
+def test_every_dependency_has_its_decision() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [
+        *project["dependencies"],
+        *(item for extra in project["optional-dependencies"].values() for item in extra),
+    ]
+    names = {re.split(r"[\[<>=!~ ;]", item)[0] for item in wanted}
+    said = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "decisions").glob("*.md"))
+    assert {name for name in names if f"`{name}`" not in said} == set()
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    # Split, so that this file doesn't find itself.
+    foreign = re.compile("|".join(["/wo" + "rk/", "/tm" + "p/v/", r"\.\./sha" + "red", "DESIGN" + r"\.md", "FACTS" + r"\.md",
+                                   "STYLE" + r"\.md", "the le" + "ad's?\\b"]))  # fmt: skip
+    for path in tracked():
+        if (
+            path.suffix in {".py", ".md", ".toml", ".yaml", ".yml", ".sh", ".mjs", ".json", ""}
+            and path.stat().st_size < 200_000
+        ):
+            found = foreign.search(path.read_text(encoding="utf-8", errors="ignore"))
+            assert found is None, f"{path.relative_to(ROOT)} says {found and found[0]!r}"
