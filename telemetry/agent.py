@@ -4,14 +4,17 @@ import asyncio
 import logging
 import math
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from bus.messages import Heartbeat, Message, event_message, heartbeat_key
+from bus.rabbit import Bus
 from bus.settings import Settings
-from bus.topology import HEARTBEATS
-from telemetry.machine import Reading
+from bus.topology import HEARTBEATS, shared
+from telemetry.machine import Machine, Reading
+from telemetry.process import until_set
 
 _log = logging.getLogger(__name__)
 
@@ -163,3 +166,14 @@ class Agent:
         if left and not self._heard:
             _log.info("Heartbeats leave again")
         self._heard = left
+
+
+async def serve_agent(settings: Settings, url: str, stop: asyncio.Event) -> None:
+    """Send this machine's heartbeats alone until `stop`: it is seen, and given no jobs."""
+    bus = Bus(url, name=f"agent {settings.vm_name}", topology=shared(), heartbeat_s=settings.amqp_heartbeat_s)
+    await bus.start()
+    try:
+        agent = Agent(settings, uuid.uuid4().hex, Machine(), bus.post)
+        await until_set(stop, asyncio.create_task(agent.run()))
+    finally:
+        await bus.close()

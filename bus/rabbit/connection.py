@@ -225,6 +225,13 @@ class Bus:
         if self._session is not None and self.connected:
             await declare(self._session, topology)
 
+    async def delete(self, queue: str) -> None:
+        """Delete a queue with what it holds, if we are connected; one that isn't there is no fault."""
+        session = self._session
+        if session is not None and self.connected:
+            with contextlib.suppress(AMQPError, BusError, TimeoutError):
+                await session.call(session.work.queue_delete, queue)
+
     async def depths(self, queues: Iterable[str]) -> dict[str, int | None]:
         """Messages ready in each queue, or None where there is no such queue. Raises Disconnected."""
         if self._session is None or not self.connected:

@@ -16,6 +16,7 @@ from pika.spec import Basic, BasicProperties
 from bus.errors import Disconnected, Refused, Unroutable
 from bus.messages import Message
 from bus.rabbit.mapping import properties_of
+from bus.rabbit.tables import read_as_sent
 from bus.topology import Topology
 
 _OPEN_TIMEOUT_S: Final = 15.0
@@ -35,6 +36,7 @@ def _read_in_large_pieces() -> None:
 
 
 _read_in_large_pieces()
+read_as_sent()
 
 
 @dataclass(slots=True)

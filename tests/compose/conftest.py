@@ -106,7 +106,9 @@ def _surroundings() -> dict[str, str]:
 
 def _override(engine: Engine) -> dict[str, Any]:
     """What differs from a user's stack: image names, a stricter broker, and how a private engine reaches the world."""
-    services: dict[str, Any] = {name: {"image": f"overspill-test-{name[:2]}"} for name in ("router", "vm1", "vm2")}
+    services: dict[str, Any] = {
+        name: {"image": f"overspill-test-{name.rstrip('12')}"} for name in ("router", "vm1", "vm2")
+    }
     services["rabbitmq"] = {"volumes": ["./strict.conf:/etc/rabbitmq/conf.d/90-strict.conf:ro"]}
     if not engine.private:
         return {"services": services}

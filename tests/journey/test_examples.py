@@ -4,10 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests.conftest import Vhosts
+from tests.journey.processes import Processes
 
 pytestmark = [pytest.mark.journey, pytest.mark.broker]
 
@@ -23,6 +28,22 @@ def need(program: str, remedy: str) -> None:
         if os.environ.get("CI"):
             pytest.fail(f"CI must have {program}: {remedy}", pytrace=False)
         pytest.skip(f"NOT TESTED, no {program}: {remedy}")
+
+
+@pytest.fixture(scope="module")
+def url(vhosts: Vhosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The broker of one stack, a router and two VMs, for all the examples."""
+    name = f"examples-{uuid.uuid4().hex[:12]}"
+    processes = Processes(vhosts.add_vhost(name), tmp_path_factory.mktemp("stack"))
+    try:
+        processes.start_router()
+        processes.start_vm("vm1")
+        processes.start_vm("vm2")
+        processes.wait_ready("vm1", "vm2")
+        yield processes.url
+    finally:
+        processes.stop()
+        vhosts.delete_vhost(name)
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +74,9 @@ def run(command: list[str], amqp_url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_photograph_comes_back_as_a_sketch(stack: str, example: list[str], tmp_path: Path) -> None:
+def test_a_photograph_comes_back_as_a_sketch(url: str, example: list[str], tmp_path: Path) -> None:
     out = tmp_path / "sketch.jpg"
-    done = run([*example, str(PHOTOGRAPH), "sketch", str(out)], stack)
+    done = run([*example, str(PHOTOGRAPH), "sketch", str(out)], url)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip().startswith(f"{out}: ran on vm")
     assert done.stdout.strip().endswith("by way of vm")
@@ -63,29 +84,29 @@ def test_a_photograph_comes_back_as_a_sketch(stack: str, example: list[str], tmp
         assert sketch.size == photograph.size
 
 
-def test_a_text_is_refused_with_a_reason(stack: str, example: list[str], tmp_path: Path) -> None:
+def test_a_text_is_refused_with_a_reason(url: str, example: list[str], tmp_path: Path) -> None:
     out = tmp_path / "sketch.jpg"
-    refused = run([*example, str(ROOT / "LICENSE"), "sketch", str(out)], stack)
+    refused = run([*example, str(ROOT / "LICENSE"), "sketch", str(out)], url)
     assert refused.returncode == 1
     assert "not an image" in refused.stderr
     assert not out.exists()
 
 
 def test_an_operation_that_is_not_there_is_refused_with_the_ones_that_are(
-    stack: str, example: list[str], tmp_path: Path
+    url: str, example: list[str], tmp_path: Path
 ) -> None:
-    refused = run([*example, str(PHOTOGRAPH), "blur", str(tmp_path / "out")], stack)
+    refused = run([*example, str(PHOTOGRAPH), "blur", str(tmp_path / "out")], url)
     assert refused.returncode == 1
     assert "'blur' is not an operation; there are sketch" in refused.stderr
 
 
-def test_a_listener_sees_the_job_pass(stack: str, tmp_path: Path) -> None:
+def test_a_listener_sees_the_job_pass(url: str, tmp_path: Path) -> None:
     listen = [PYTHON, str(EXAMPLES / "listen_pika.py"), "--count", "1", "job.done.sketch"]
     with subprocess.Popen(
-        listen, env=os.environ | {"AMQP_URL": stack}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        listen, env=os.environ | {"AMQP_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as listener:
         assert listener.stderr is not None
         assert listener.stderr.readline() == "listening for job.done.sketch\n"
-        run([PYTHON, str(EXAMPLES / "submit_pika.py"), str(PHOTOGRAPH), "sketch", str(tmp_path / "out.jpg")], stack)
+        run([PYTHON, str(EXAMPLES / "submit_pika.py"), str(PHOTOGRAPH), "sketch", str(tmp_path / "out.jpg")], url)
         heard, _ = listener.communicate(timeout=60)
     assert heard.startswith('job.done.sketch {"kind":"job","state":"done"')

@@ -19,18 +19,18 @@ from urllib.parse import quote
 from bus.errors import SetupError
 from bus.settings import MIB
 from ui.stack.erlang import Control
-from ui.stack.processes import LOOPBACK, die_with_us, end, free_port, is_free, wait_until, write_private
+from ui.stack.processes import LOOPBACK, die_with_us, end, free_port, is_free, kill_group, wait_until, write_private
 
 PLUGINS = ("rabbitmq_consistent_hash_exchange",)
 _NODE = "overspill@localhost"
 _HANDOVER_S = 20
 
 # Ra, below the quorum queues and streams, keeps the list of its logs in tables that Erlang writes out only after three
-# quiet minutes (in RabbitMQ 3.10; newer ones write at once). A node killed before that forgets its newest queues' messages
-# and those queues never elect a leader again. So the tables are written out every second. The node's start script
-# splits this at spaces: it has none.
+# quiet minutes (in RabbitMQ 3.10). A node killed before that forgets the messages of its newest queues, and these never
+# elect a leader again. So the tables are written out four times a second. The node's start script splits this at
+# spaces: it has none.
 _KEEP_NEW_QUEUES = (
-    "timer:apply_interval(1000,lists,foreach,[fun(Table)->catch(dets:sync(Table))end,"
+    "timer:apply_interval(250,lists,foreach,[fun(Table)->catch(dets:sync(Table))end,"
     "[ra_directory_reverse,ra_coordination_directory_reverse]])."
 )
 
@@ -142,13 +142,18 @@ class PrivateBroker:
         return self._node
 
     @property
+    def running(self) -> bool:
+        """Whether the node was started and has not ended."""
+        return self._node is not None and self._node.poll() is None
+
+    @property
     def log(self) -> Path:
         """The node's log file."""
         return self.folder / "log" / f"{_NODE}.log"
 
     def url(self, vhost: str = "/") -> str:
         """The AMQP URL of a virtual host, password included."""
-        account = self._of_this_start()
+        account = self.account
         return f"amqp://{account.user}:{account.password}@{LOOPBACK}:{account.port}/{quote(vhost, safe='')}"
 
     def start(self, timeout_s: float = 90) -> None:
@@ -171,7 +176,7 @@ class PrivateBroker:
 
     def wait_ready(self, timeout_s: float = 90) -> None:
         """Wait until the node answers AMQP; may be called from any thread."""
-        if not wait_until(self._of_this_start().port, self.process, timeout_s=timeout_s, amqp=True):
+        if not wait_until(self.account.port, self.process, timeout_s=timeout_s, amqp=True):
             status = self.process.poll()
             state = f"did not answer within {timeout_s:.0f} s" if status is None else f"ended with status {status}"
             raise SetupError(f"The private RabbitMQ {state}. Its log: {self.log}\n{self._said()}")
@@ -191,12 +196,14 @@ class PrivateBroker:
 
     def restart(self, *, kill: bool = False) -> None:
         """Stop (or `kill` -9) the node and start it again on the same ports and data."""
-        end(self.process, 0 if kill else 20)
+        if kill:
+            kill_group(self.process.pid)
+        end(self.process, 20)
         self.start()
 
     def add_vhost(self, name: str) -> str:
         """Add a virtual host of letters, digits and dashes; returns its URL."""
-        self._controlled().call("add", name, self._of_this_start().user)
+        self._controlled().call("add", name, self.account.user)
         return self.url(name)
 
     def delete_vhost(self, name: str) -> None:
@@ -205,11 +212,13 @@ class PrivateBroker:
 
     def _controlled(self) -> Control:
         if self._control is None:
-            environ = environment(self.folder, self._of_this_start())
+            environ = environment(self.folder, self.account)
             self._control = Control(_NODE, environ)
         return self._control
 
-    def _of_this_start(self) -> Account:
+    @property
+    def account(self) -> Account:
+        """Who may log in, and where. Raises SetupError before the first start."""
         if self._account is None:
             raise SetupError("The private broker isn't started. Call start() first.")
         return self._account
@@ -241,7 +250,7 @@ class PrivateBroker:
         write_private(self.folder / "env.conf", "")
 
     def _child(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        account = self._of_this_start()
+        account = self.account
         with (self.folder / "console.log").open("ab") as console:
             return subprocess.Popen(
                 die_with_us(command),

@@ -1,0 +1,50 @@
+# overspill on one machine. `make help` lists what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# What is linted, tested and typed is listed in pyproject.toml.
+
+.DEFAULT_GOAL := help
+.PHONY: help install rabbitmq node up down demo lint test test-compose clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+
+install: $(STAMP) ## Create .venv and install overspill into it.
+
+$(STAMP): pyproject.toml deploy/setup-venv.sh
+	@deploy/setup-venv.sh "$(PYTHON)" $(VENV)
+	@touch $@
+
+rabbitmq: ## Install RabbitMQ from the system's packages, if there is none.
+	@deploy/setup-rabbitmq.sh
+
+node: ## Install Node.js from the system's packages, if there is none (for the tests only).
+	@deploy/setup-node.sh
+
+# A broker of your own (AMQP_URL) needs no RabbitMQ on this machine.
+up: $(STAMP) $(if $(AMQP_URL),,rabbitmq) ## Start broker, two VMs and a router; Ctrl-C stops them.
+	@exec $(BIN)/overspill up
+
+down: ## Stop a stack that runs in the background.
+	@if [ -x $(BIN)/overspill ]; then exec $(BIN)/overspill down; fi
+
+demo: $(STAMP) $(if $(AMQP_URL),,rabbitmq) ## Turn a sample photograph into a sketch; the result is demo/.
+	@deploy/demo.sh $(BIN)/overspill
+
+lint: $(STAMP) ## Check format, rules, types, imports, dependencies and spelling.
+	@deploy/lint.sh $(BIN)
+
+test: $(STAMP) rabbitmq node ## Lint, then run all tests.
+	@deploy/lint.sh $(BIN)
+	@$(BIN)/pytest -m "not compose"
+
+test-compose: $(STAMP) ## Run compose.yaml for real on a Docker engine (slow).
+	@$(BIN)/pytest -m compose
+
+clean: down ## Stop the stack and remove everything that make and the tools created here.
+	rm -rf $(VENV) .overspill demo build dist *.egg-info .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache \
+		.import_linter_cache examples/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

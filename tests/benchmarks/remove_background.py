@@ -1,0 +1,57 @@
+"""remove-background, bytes to bytes, against `rembg.remove(bytes)`: `python -m tests.benchmarks.remove_background MODELS`.
+
+Same network (u2netp), same single thread, PNG with alpha from both; CPU time. The masks are compared where they are 128
+or more (intersection over union).
+"""
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import rembg
+from numpy.typing import NDArray
+
+from consumers.models import Models
+from consumers.operations import REGISTRY, Limits
+from consumers.operations.cutter import open_session
+from tests.benchmarks.side_by_side import cpu_seconds, photograph
+
+ROUNDS = 5
+SIZES = (0.5, 2, 12)
+
+
+def alpha(png: bytes) -> NDArray[np.uint8]:
+    return np.asarray(cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED), np.uint8)[:, :, 3]
+
+
+def iou(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    return float(((a >= 128) & (b >= 128)).sum() / ((a >= 128) | (b >= 128)).sum())
+
+
+def main(folder: Path) -> None:
+    models = Models(folder)
+    operation = REGISTRY["remove-background"]
+    runner, session = operation.load(models), open_session(models, "u2netp", 1)
+    params, limits = operation.parse({}), Limits()
+    webp = operation.parse({"format": "webp"})
+    for megapixels in SIZES:
+        body = photograph(megapixels, "astronaut")
+        spent = cpu_seconds(
+            {
+                "rembg": lambda body=body: rembg.remove(body, session=session),
+                "ours": lambda body=body: runner.run(body, params, limits),
+                "webp": lambda body=body: runner.run(body, webp, limits),
+            },
+            ROUNDS,
+        )
+        theirs, ours = rembg.remove(body, session=session), runner.run(body, params, limits).body
+        print(
+            f"{megapixels:5} MP  rembg {1e3 * spent['rembg']:6.0f} ms, {len(theirs) / 1e6:.1f} MB  "
+            f"ours {1e3 * spent['ours']:6.0f} ms, {len(ours) / 1e6:.1f} MB  ratio {spent['ours'] / spent['rembg']:.2f}  "
+            f"IoU {iou(alpha(theirs), alpha(ours)):.4f}  (WebP {1e3 * spent['webp']:.0f} ms)"
+        )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,104 @@
+"""Real router and VM processes on a real broker, for journeys and benchmarks."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bus.messages import Heartbeat, RouterStatus, read_event
+from bus.rabbit import Bus, Delivery
+from bus.topology import EVENTS, shared
+
+READY_TIMEOUT_S = 90
+
+
+class Processes:
+    """The processes of one overspill, each started as a user would start it; logs are kept in `folder`."""
+
+    def __init__(self, url: str, folder: Path, **settings: str) -> None:
+        """`settings` are environment variables, as `OVERSPILL_CPU_THRESHOLD="60"`."""
+        self.url = url
+        self._folder = folder
+        self._environment = {
+            key: value for key, value in os.environ.items() if not key.startswith(("OVERSPILL_", "PYTEST_"))
+        }
+        self._environment |= {"AMQP_URL": url, "OVERSPILL_STATE_DIR": str(folder / "state"), **settings}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start_router(self, name: str = "router") -> None:
+        self._start(name, "router")
+
+    def start_vm(self, name: str, slots: int = 1, operations: str = "sketch") -> None:
+        self._start(name, "vm", "--name", name, "--slots", str(slots), "--operations", operations)
+
+    def _start(self, name: str, *arguments: str) -> None:
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                [sys.executable, "-m", "ui.cli", *arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        self._running[name].send_signal(number)
+
+    def kill(self, name: str) -> None:
+        """kill -9, and wait for the end."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait(10)
+
+    def stop(self, *names: str) -> None:
+        """SIGTERM those named (else all), and wait until each is gone."""
+        stopping = {name: self._running.pop(name) for name in names or tuple(self._running)}
+        for process in stopping.values():
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+        for name, process in stopping.items():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+                raise AssertionError(f"{name} did not stop on SIGTERM:\n{self.log(name)}") from None
+
+    def log(self, name: str) -> str:
+        return (self._folder / f"{name}.log").read_text(errors="replace")
+
+    def wait_ready(self, *vms: str) -> None:
+        """Wait until a router says it routes and each of `vms` says it is ready."""
+        asyncio.run(asyncio.wait_for(self._wait_ready(set(vms)), READY_TIMEOUT_S))
+
+    async def _wait_ready(self, missing: set[str]) -> None:
+        routed = asyncio.Event()
+
+        def on_event(delivery: Delivery) -> None:
+            match read_event(delivery.message.body):
+                case Heartbeat(worker="ready", vm=vm):
+                    missing.discard(vm)
+                case RouterStatus():
+                    routed.set()
+                case _:
+                    pass
+
+        bus = Bus(self.url, name="test", topology=shared())
+        await bus.start(30)
+        try:
+            await bus.listen([(EVENTS, "vm.heartbeat.*"), (EVENTS, "router.status")], on_event)
+            deadline = time.monotonic() + READY_TIMEOUT_S
+            while missing or not routed.is_set():
+                for name, process in self._running.items():
+                    assert process.poll() is None, f"{name} ended:\n{self.log(name)}"
+                assert time.monotonic() < deadline, f"not ready: {missing}"
+                await asyncio.sleep(0.05)
+        finally:
+            await bus.close()

@@ -1,0 +1,65 @@
+"""A stand-in for the `overspill` command whose router and VMs only say that they are there, so that it starts at once.
+
+`stand_in.py up` is the real `up` with these; settings come from the environment as always.
+"""
+
+import asyncio
+import os
+import sys
+import time
+
+import pika
+
+from bus import settings
+from bus.messages import Heartbeat, Message, RouterStatus, event_message, heartbeat_key
+from bus.topology import EVENTS, HEARTBEATS
+from ui.stack import state
+from ui.stack.up import Up, alone, merged_log
+
+HERE = (sys.executable, __file__)
+
+
+def message(arguments: list[str]) -> tuple[str, Message]:
+    if arguments[0] == "router":
+        status = RouterStatus(router="stand-in", at_ms=0, routed=0)
+        return EVENTS, event_message(status, status.key)
+    name = arguments[arguments.index("--name") + 1]
+    beat = Heartbeat(
+        vm=name,
+        session="s",
+        started_ms=0,
+        seq=1,
+        at_ms=0,
+        cpu_percent=1,
+        ram_percent=1,
+        cores=1,
+        slots=int(arguments[arguments.index("--slots") + 1]),
+        worker="ready",
+    )
+    return HEARTBEATS, event_message(beat, heartbeat_key(name))
+
+
+def say_that_we_are_there(arguments: list[str]) -> None:
+    print(f"my pid is {os.getpid()}", flush=True)
+    exchange, said = message(arguments)
+    connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
+    channel = connection.channel()
+    channel.exchange_declare(exchange, "topic" if exchange == EVENTS else "fanout", durable=True)
+    while True:
+        channel.basic_publish(exchange, said.routing_key, said.body)
+        connection.process_data_events(0)
+        time.sleep(0.05)
+
+
+def up() -> None:
+    chosen = settings.load()
+    log = state.log_file(chosen.state_dir)
+    with alone(chosen.state_dir), merged_log(log, lambda line: print(line, flush=True), colour=False) as say:
+        asyncio.run(Up(chosen, os.environ, say, cores=2, overspill=HERE).run())
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "up":
+        up()
+    else:
+        say_that_we_are_there(sys.argv[1:])

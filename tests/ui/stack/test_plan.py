@@ -1,0 +1,91 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.messages import Heartbeat, RouterStatus, VmEvent
+from ui.stack import plan
+from ui.stack.plan import Readiness
+
+ROUTER = RouterStatus(router="r", at_ms=0, routed=0)
+
+
+def beat(vm: str, worker: str = "ready") -> Heartbeat:
+    return Heartbeat.model_validate(
+        {
+            "vm": vm,
+            "session": "s",
+            "started_ms": 0,
+            "seq": 1,
+            "at_ms": 0,
+            "cpu_percent": 1,
+            "ram_percent": 1,
+            "cores": 1,
+            "slots": 1,
+            "worker": worker,
+        }
+    )
+
+
+def test_a_stack_is_a_router_and_two_vms_on_one_broker() -> None:
+    router, vm1, vm2 = plan.programs(["overspill"], "amqp://b", cores=8)
+
+    assert router.command == ("overspill", "router")
+    assert vm1.command == ("overspill", "vm", "--name", "vm1", "--slots", "4")
+    assert vm2.command == ("overspill", "vm", "--name", "vm2", "--slots", "4")
+    assert {program.environ["AMQP_URL"] for program in (router, vm1, vm2)} == {"amqp://b"}
+
+
+@pytest.mark.parametrize(("cores", "slots"), [(1, "1"), (2, "1"), (3, "1"), (4, "2"), (16, "8")])
+def test_the_vms_share_the_processors_and_have_a_slot_at_least(cores: int, slots: str) -> None:
+    assert {program.command[-1] for program in plan.programs([], "", cores)[1:]} == {slots}
+
+
+def test_restarts_back_off_up_to_a_cap() -> None:
+    assert [plan.restart_delay_s(failures) for failures in range(1, 8)] == [0.5, 1, 2, 4, 8, 15, 15]
+
+
+@given(st.integers(min_value=1, max_value=10_000))
+def test_a_restart_never_waits_less_than_the_one_before(failures: int) -> None:
+    assert 0 < plan.restart_delay_s(failures) <= plan.restart_delay_s(failures + 1) <= 15
+
+
+def test_a_long_run_makes_good_for_earlier_failures() -> None:
+    assert plan.failures_after(5, ran_s=1) == 6
+    assert plan.failures_after(5, ran_s=60) == 1
+
+
+def test_an_end_is_told_in_words() -> None:
+    assert plan.ended(-9) == "killed"
+    assert plan.ended(-6) == "ended by signal 6"
+    assert plan.ended(3) == "ended with status 3"
+
+
+def test_everything_is_ready_when_the_router_and_both_vms_have_said_so() -> None:
+    readiness = Readiness()
+
+    assert readiness.note(beat("vm1", "starting")) is None
+    assert readiness.note(beat("vm1")) == "vm1"
+    assert readiness.note(beat("vm1")) is None
+    assert readiness.note(beat("another")) is None
+    assert readiness.note(VmEvent(state="ready", vm="vm2", at_ms=0)) is None
+    assert readiness.note(ROUTER) == "router"
+    assert not readiness.complete
+    assert readiness.note(beat("vm2")) == "vm2"
+    assert readiness.complete
+
+
+def test_a_log_line_names_its_program_in_a_column() -> None:
+    assert plan.log_line("vm1", "hello", None) == "vm1    | hello"
+    assert plan.log_line("vm1", "hello", 32) == "\x1b[32mvm1    |\x1b[0m hello"
+
+
+def test_the_welcome_says_what_to_try_and_whose_broker_it_is() -> None:
+    ours = "\n".join(plan.welcome(Path("stack.log"), started_broker=True, amqp_url="amqp://b"))
+    theirs = "\n".join(plan.welcome(Path("stack.log"), started_broker=False, amqp_url="amqp://b"))
+
+    assert "overspill submit photo.jpg -o sketch" in ours
+    assert "amqp://b" in ours
+    assert "yours" not in ours
+    assert "yours" in theirs

@@ -1,0 +1,127 @@
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bus.errors import SetupError
+from tests.ui.stack import stand_in
+from ui.stack import state
+from ui.stack.processes import listens
+from ui.stack.rabbitmq import PrivateBroker
+from ui.stack.up import alone, merged_log
+
+ROOT = Path(__file__).parents[3]
+
+
+@contextmanager
+def up(state_dir: Path, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+    inherited = {key: value for key, value in os.environ.items() if key != "AMQP_URL"}
+    process = subprocess.Popen(
+        [*stand_in.HERE, "up"],
+        env=inherited | {"OVERSPILL_STATE_DIR": str(state_dir), "PYTHONPATH": str(ROOT)} | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def until(process: "subprocess.Popen[str]", words: str) -> list[str]:
+    """What is said up to and with the line that has `words` in it."""
+    said: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.append(line.rstrip())
+        if words in line:
+            return said
+    raise AssertionError(f"{words!r} was never said:\n" + "\n".join(said))
+
+
+def pids(said: list[str]) -> dict[str, int]:
+    found = (re.match(r"(\w+) +\| my pid is (\d+)", line) for line in said)
+    return {match[1]: int(match[2]) for match in found if match}
+
+
+@pytest.mark.broker
+def test_a_stack_gets_ready_mends_itself_and_leaves_nothing(amqp_url: str, tmp_path: Path) -> None:
+    with up(tmp_path, AMQP_URL=amqp_url) as process:
+        started = pids(until(process, "everything is ready"))
+        assert started.keys() == {"router", "vm1", "vm2"}
+        stack = state.running(tmp_path)
+        assert stack is not None
+        assert stack.environ == {"AMQP_URL": amqp_url}
+
+        os.kill(started["vm1"], signal.SIGKILL)
+        assert any(line.startswith("vm1    | killed; starting it again") for line in until(process, "again in"))
+        started |= pids(until(process, "my pid is"))
+
+        with pytest.raises(SetupError, match="runs here already"), alone(tmp_path):
+            pass
+
+        process.send_signal(signal.SIGTERM)
+        until(process, "up     | stopped")
+        assert process.wait() == 0
+
+    assert not [pid for pid in started.values() if psutil.pid_exists(pid)]
+    assert not state.state_file(tmp_path).exists()
+    assert "everything is ready" in state.log_file(tmp_path).read_text()
+
+
+@pytest.mark.broker
+def test_a_killed_supervisor_takes_its_children_with_it_and_the_next_finds_the_broker_as_it_was(
+    private_broker: PrivateBroker, tmp_path: Path
+) -> None:
+    with up(tmp_path) as process:
+        until(process, "everything is ready")
+        stack = state.running(tmp_path)
+        assert stack is not None
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        _, alive = psutil.wait_procs(family, timeout=60)
+        assert alive == []
+    assert state.running(tmp_path) is None
+
+    with up(tmp_path) as process:
+        until(process, "everything is ready")
+        again = state.running(tmp_path)
+        assert again is not None
+        assert again.environ == stack.environ
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+    port = int(again.environ["AMQP_URL"].rpartition(":")[2].partition("/")[0])
+    assert not listens(port)
+
+
+@pytest.mark.broker
+def test_a_stop_while_the_broker_starts_is_heeded(private_broker: PrivateBroker, tmp_path: Path) -> None:
+    with up(tmp_path) as process:
+        until(process, "starting a private RabbitMQ")
+        process.send_signal(signal.SIGINT)
+        until(process, "stopped")
+        assert process.wait() == 0
+
+
+def test_a_broker_that_does_not_take_us_ends_the_start_with_the_reason(tmp_path: Path) -> None:
+    with up(tmp_path, AMQP_URL="amqp://") as process:
+        said = until(process, "SetupError")
+        assert process.wait() == 1
+    assert "AMQP_URL" in said[-1]
+
+
+def test_lines_go_to_the_terminal_and_plain_with_the_time_to_the_log(tmp_path: Path) -> None:
+    terminal: list[str] = []
+    log = tmp_path / "logs" / "stack.log"
+
+    with merged_log(log, terminal.append, colour=True) as say:
+        say("vm1", "hello 100%")
+
+    assert terminal == ["\x1b[32mvm1    |\x1b[0m hello 100%"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \S+ vm1    \| hello 100%\n", log.read_text())

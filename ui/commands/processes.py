@@ -1,0 +1,53 @@
+"""`overspill router`, `vm` (or `worker`) and `agent`: one process each, until SIGINT or SIGTERM."""
+
+from typing import Annotated, Any
+
+import typer
+
+from bus import settings
+from telemetry import process
+from ui.stack.state import broker_url
+
+Name = Annotated[str | None, typer.Option("--name", help="This VM's name on the bus (OVERSPILL_VM_NAME).")]
+Slots = Annotated[int | None, typer.Option("--slots", help="Jobs it runs at a time (OVERSPILL_SLOTS).")]
+Operations = Annotated[
+    str | None, typer.Option("--operations", help="What it offers, with commas between (OVERSPILL_OPERATIONS).")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(router)
+    app.command()(vm)
+    app.command("worker", help="The same as `vm`.")(vm)
+    app.command()(agent)
+
+
+def router() -> None:
+    """Route jobs to VMs; start a second one for a standby."""
+    from producers.router import serve_router  # noqa: PLC0415 (no command waits for another's imports)
+
+    chosen, url = _ready_to_serve()
+    process.run(lambda stop: serve_router(chosen, url, stop))
+
+
+def vm(name: Name = None, slots: Slots = None, operations: Operations = None) -> None:
+    """Run jobs on this machine, and send its heartbeats."""
+    from consumers.vm import serve_vm  # noqa: PLC0415
+
+    chosen, url = _ready_to_serve(vm_name=name, slots=slots, operations=operations)
+    process.run(lambda stop: serve_vm(chosen, url, stop))
+
+
+def agent(name: Name = None) -> None:
+    """Send this machine's heartbeats only: it is watched, and given no jobs."""
+    from telemetry.agent import serve_agent  # noqa: PLC0415
+
+    chosen, url = _ready_to_serve(vm_name=name)
+    process.run(lambda stop: serve_agent(chosen, url, stop))
+
+
+def _ready_to_serve(**overrides: Any) -> tuple[settings.Settings, str]:
+    chosen = settings.load(**overrides)
+    process.set_up_logs(chosen.log_level)
+    return chosen, broker_url(chosen)

@@ -1,0 +1,80 @@
+"""What a running stack leaves for other commands to find: who supervises it, and its addresses."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+
+from bus.errors import SetupError
+from bus.settings import Settings
+from ui.stack.processes import write_private
+
+NOT_RUNNING = "No stack runs here. Start one with `make up` or `overspill up`, or set AMQP_URL."
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A supervisor, told from a later process with the same pid by when it was started."""
+
+    pid: int
+    created: float
+    """When the process was created, as the system tells it: seconds since the epoch."""
+    ready: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Addresses, by the names of the environment variables that clients read."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very supervisor still runs."""
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+def ours() -> Stack:
+    """This process as a supervisor."""
+    return Stack(os.getpid(), psutil.Process().create_time())
+
+
+def state_file(state_dir: Path) -> Path:
+    """Where a stack writes down itself."""
+    return state_dir / "stack.json"
+
+
+def log_file(state_dir: Path) -> Path:
+    """The merged log of a stack."""
+    return state_dir / "logs" / "stack.log"
+
+
+def write(state_dir: Path, stack: Stack) -> None:
+    """Write down a stack, password included: for our eyes only."""
+    write_private(state_file(state_dir), json.dumps(asdict(stack)))
+
+
+def forget(state_dir: Path) -> None:
+    """Take down what `write` wrote."""
+    state_file(state_dir).unlink(missing_ok=True)
+
+
+def running(state_dir: Path) -> Stack | None:
+    """The stack that runs with this state folder, if one does."""
+    try:
+        stack = Stack(**json.loads(state_file(state_dir).read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return stack if stack.alive else None
+
+
+def broker_url(settings: Settings) -> str:
+    """The broker to use: AMQP_URL's, else that of the running stack. Raises SetupError when there is neither."""
+    if settings.amqp_url:
+        return settings.amqp_url
+    stack = running(settings.state_dir)
+    if stack is None or "AMQP_URL" not in stack.environ:
+        raise SetupError(NOT_RUNNING)
+    return stack.environ["AMQP_URL"]
