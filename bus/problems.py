@@ -37,10 +37,16 @@ class Kind(Enum):
         "broken-image", 422, "The image is damaged", "Export the image again and check that it opens in a viewer."
     )
     TOO_MANY_BYTES = _Entry(
-        "too-many-bytes", 413, "The image is too large", "Compress or scale the image, or raise the limit."
+        "too-many-bytes",
+        413,
+        "The image is too large",
+        "Compress or scale the image; the operator may raise OVERSPILL_MAX_IMAGE_BYTES.",
     )
     TOO_MANY_PIXELS = _Entry(
-        "too-many-pixels", 413, "The image has too many pixels", "Scale the image down, or raise the limit."
+        "too-many-pixels",
+        413,
+        "The image has too many pixels",
+        "Scale the image down; the operator may raise OVERSPILL_MAX_PIXELS.",
     )
     EXPIRED = _Entry("expired", 504, "The job's time to live ran out", "Send it again with a longer expiration.")
     TIMED_OUT = _Entry(

@@ -1,11 +1,20 @@
 """Sending an answer to its caller, and burying a job that can't have one."""
 
 import asyncio
+import logging
 from dataclasses import replace
+from typing import Any, Final
 
-from bus.messages import Message
+from bus.messages import HopHeaders, JobHeaders, Message
 from bus.rabbit import Bus
 from bus.topology import DEAD, DEFAULT_EXCHANGE, DIRECT_REPLY_TO
+
+log = logging.getLogger(__name__)
+
+MOST_REASON: Final = 1000
+_TOLD: Final = JobHeaders.model_fields.keys() | HopHeaders.model_fields.keys()
+_HEADER_BYTES: Final = 40_000
+"""A frame of headers holds 128 KiB, and a broker ends the connection that sends a larger one."""
 
 
 def send_answer(bus: Bus, answer: Message) -> "asyncio.Future[None]":
@@ -20,7 +29,29 @@ def send_answer(bus: Bus, answer: Message) -> "asyncio.Future[None]":
 
 def bury(bus: Bus, message: Message, reason: str) -> "asyncio.Future[None]":
     """Keep a job in the dead queue, with the reason, for an operator to look at."""
-    headers = {key: value for key, value in message.headers.items() if not key.startswith("x-")}
-    headers.setdefault("operation", message.routing_key)
-    grave = replace(message, routing_key=DEAD, expiration=None, headers={**headers, "reason": reason[:1000]})
-    return bus.publish(DEFAULT_EXCHANGE, grave)
+    headers = {**epitaph(message), "reason": reason[:MOST_REASON]}
+    buried = bus.publish(DEFAULT_EXCHANGE, replace(message, routing_key=DEAD, expiration=None, headers=headers))
+    buried.add_done_callback(_note)
+    return buried
+
+
+def epitaph(message: Message) -> dict[str, Any]:
+    """The headers of a dead job that can be told again, as far as they fit into one frame.
+
+    Only those of the contract: a `CC` that a caller had put there would have the broker send the job elsewhere, with
+    our rights.
+    """
+    kept: dict[str, Any] = {}
+    room = _HEADER_BYTES
+    for key, value in {"operation": message.routing_key, **message.headers}.items():
+        size = len(repr(value).encode(errors="replace"))
+        if key in _TOLD and size <= room:
+            kept[key] = value
+            room -= size
+    return kept
+
+
+def _note(buried: "asyncio.Future[None]") -> None:
+    error = buried.exception()
+    if error is not None:
+        log.error("a job could not be kept in the queue %s: %s", DEAD, error)

@@ -1,11 +1,16 @@
-"""Answers a worker keeps for a while, so that a repeated job is answered and not run twice. Pure."""
+"""What a worker answers, and the answers it keeps so that a repeated job is answered and not run twice. Pure."""
 
 import hashlib
 import json
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
-from bus.messages import Job
+from bus.messages import Answer, Job
+from bus.problems import PROBLEM_JSON, Kind, Problem
+
+ENTRY_BYTES: Final = 1024
+"""What an answer takes beside its body: without it, a million captions would seem to take next to nothing."""
 
 
 def identity(job: Job) -> str:
@@ -26,7 +31,7 @@ class Kept(NamedTuple):
 
 
 class AnswerCache:
-    """The latest answers by identity; the oldest go when their bodies exceed `most_bytes`."""
+    """The latest answers by identity; the oldest go when together they take more than `most_bytes`."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -42,9 +47,77 @@ class AnswerCache:
 
     def keep(self, key: str, answer: Kept) -> None:
         """Remember an answer; one larger than the whole memory is not kept."""
-        self._bytes -= len(self._kept.pop(key, Kept(b"", "", {})).body)
+        if key in self._kept:
+            self._bytes -= _size(self._kept.pop(key))
         self._kept[key] = answer
-        self._bytes += len(answer.body)
+        self._bytes += _size(answer)
         while self._bytes > self._most_bytes:
             _, oldest = self._kept.popitem(last=False)
-            self._bytes -= len(oldest.body)
+            self._bytes -= _size(oldest)
+
+
+def _size(answer: Kept) -> int:
+    return ENTRY_BYTES + len(answer.body)
+
+
+class Ended(NamedTuple):
+    """A run that led to an answer worth keeping: a result, or what is wrong with the caller's job."""
+
+    kept: Kept
+    ran_ms: int
+
+
+class Failed(NamedTuple):
+    """A run that a fault of ours ended; another attempt may not meet it."""
+
+    problem: Problem
+    ran_ms: int | None = None
+
+
+Outcome = Ended | Failed
+
+
+def problem_of(kept: Kept) -> Problem | None:
+    """The problem that an answer tells, or None when it is a result."""
+    return Problem.model_validate_json(kept.body) if kept.content_type == PROBLEM_JSON else None
+
+
+def refusal(job: Job, problem: Problem) -> Kept:
+    """The answer that tells the caller of `job` what is wrong."""
+    answer = Answer.refusal(job, problem)
+    return Kept(answer.body, answer.content_type, {})
+
+
+def fault_of(job: Job, now_ms: int, most_attempts: int) -> Problem | None:
+    """Why a job must not run, or None."""
+    if job.left_ms(now_ms) == 0:
+        return Problem.of(Kind.EXPIRED, "The job's time to live ran out before a slot was free.")
+    if job.attempt > most_attempts:
+        detail = f"{job.attempt - 1} attempts ended without an answer; the machines running it were lost."
+        return Problem.of(Kind.TOO_MANY_ATTEMPTS, detail, limit=most_attempts)
+    return None
+
+
+def outcome_of(job: Job, head: Mapping[str, Any], body: bytes, most_bytes: int) -> Outcome:
+    """What a child's reply means. Raises KeyError, TypeError or ValueError when it is none."""
+    ran_ms = head["ran_ms"]
+    match head["status"]:
+        case "done" if len(body) > most_bytes:
+            return Ended(refusal(job, _too_large(len(body), most_bytes)), ran_ms)
+        case "done":
+            return Ended(Kept(body, head["content_type"], {"model": head["model"]}), ran_ms)
+        case "bad":
+            return Ended(refusal(job, Problem.model_validate(head["problem"])), ran_ms)
+        case "failed":
+            return Failed(Problem.of(Kind.OPERATION_FAILED, f"{job.operation}: {head['detail']}."), ran_ms)
+    raise ValueError(f"a reply of the unknown status {head['status']!r}")
+
+
+def _too_large(size: int, most: int) -> Problem:
+    # Sent all the same, it would have the broker close the connection, and the job delivered again.
+    return Problem.of(
+        Kind.TOO_MANY_BYTES,
+        f"The result has {size:,} bytes; at most {most:,} travel in a message.",
+        limit=most,
+        remedy="Ask for the format jpeg or webp, or send a smaller picture.",
+    )

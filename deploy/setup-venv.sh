@@ -24,5 +24,5 @@ if [ ! -x "$venv/bin/python" ]; then
     "$python" -m venv "$venv"
 fi
 echo "Installing overspill and what it needs into $venv; the first time takes a minute or two ..."
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[vm,dev]'
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --editable '.[vm,dev]'
 echo "Installed."

@@ -31,7 +31,7 @@ from producers.dispatcher import Announce, Bury, Collect, Command, Dispatcher, F
 from producers.placement import Rules
 from telemetry.fleet import Fleet
 from telemetry.fleet import Rules as FleetRules
-from telemetry.process import until_set
+from telemetry.process import unless_set
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +127,8 @@ class Router:
                     self._spawn_collect(command)
 
     def _forward(self, command: Forward) -> None:
+        if command.held.ticket not in self._deliveries:
+            return  # decided before the connection was lost: the job comes again
         message = command.held.job.to_message(command.key, clock().wall_ms)
         published = self._bus.publish(DEFAULT_EXCHANGE if command.park else VMS, message)
         published.add_done_callback(partial(self._forwarded, command))
@@ -137,7 +139,7 @@ class Router:
             # Only now: until the broker has the copy for the VM, the lane's is the job.
             self._settle(command.held.ticket)
             self._post(command.event)
-        elif not isinstance(error, Disconnected):
+        elif not isinstance(error, Disconnected) and command.held.ticket in self._deliveries:
             log.warning("job %s to %s: %s; placing it again", command.held.job.id, command.key, error)
             self._perform(self._dispatcher.rejected(command.held, command.key, clock()))
 
@@ -234,7 +236,8 @@ async def serve_router(settings: Settings, url: str, stop: asyncio.Event) -> Non
     """Route jobs until `stop`; what is not placed by then is still in its lane."""
     name = f"router {socket.gethostname()} {os.getpid()}"
     bus = Bus(url, name=name, topology=shared(), heartbeat_s=settings.amqp_heartbeat_s)
-    await bus.start()
+    if not await unless_set(stop, bus.start()):
+        return
     dispatcher = Dispatcher(
         Fleet(FleetRules.of(settings)),
         Rules(settings.cpu_threshold, settings.ram_threshold),
@@ -242,6 +245,6 @@ async def serve_router(settings: Settings, url: str, stop: asyncio.Event) -> Non
         name=name,
     )
     try:
-        await until_set(stop, asyncio.create_task(Router(bus, dispatcher, lane_prefetch=settings.lane_prefetch).run()))
+        await unless_set(stop, Router(bus, dispatcher, lane_prefetch=settings.lane_prefetch).run())
     finally:
         await bus.close()

@@ -1,12 +1,12 @@
 """How each of our processes logs, runs and stops."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 Serve = Callable[[asyncio.Event], Awaitable[None]]
 """What a process does until the event is set, and then winds up."""
@@ -39,13 +39,25 @@ async def _until_signalled(serve: Serve) -> None:
     await serve(stop)
 
 
+async def unless_set(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do `work` to its end, unless `stop` is set first: then it is cancelled. Returns whether it came to its end."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({stopping, working}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (stopping, working):
+            task.cancel()
+        await asyncio.gather(stopping, working, return_exceptions=True)
+    if working.cancelled():
+        return False
+    working.result()
+    return True
+
+
 async def until_set(stop: asyncio.Event, task: "asyncio.Task[None]") -> None:
     """Wait for `stop`, then cancel `task`. Raises what `task` raised if it ended by itself."""
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopping, task}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if task.done():
-        task.result()
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await unless_set(stop, _ended(task))
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    await task

@@ -4,64 +4,25 @@ import asyncio
 import contextlib
 import logging
 import random
-import ssl
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Self
 
-import pika
-from pika.channel import Channel
 from pika.exceptions import AMQPError
-from pika.spec import Basic, BasicProperties
 
-from bus.errors import BusError, Disconnected, SetupError
+from bus.errors import BusError, Disconnected, Refused, SetupError
 from bus.messages import Message
+from bus.rabbit.consuming import Consumer, Delivery, Handler, begin, end
 from bus.rabbit.faults import said, setup_fault
-from bus.rabbit.mapping import message_of, properties_of
-from bus.rabbit.session import TRANSIENT, Session, declare, depth
+from bus.rabbit.mapping import properties_of
+from bus.rabbit.session import TRANSIENT, Session, declare, depth, fail, parameters
 from bus.topology import Queue, Topology
 
 log = logging.getLogger(__name__)
 
 _FIRST_DELAY_S: Final = 0.2
 _LONGEST_DELAY_S: Final = 10.0
-_BLOCKED_TIMEOUT_S: Final = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One message handed to a consumer, to be settled once with `Bus.ack` or `Bus.reject`."""
-
-    message: Message
-    queue: str
-    redelivered: bool
-    returns: int
-    """How often the broker took it back from a consumer before (quorum queues count)."""
-    tag: int
-    session: int
-    """Delivery tags die with their session: settling an older one does nothing."""
-
-
-Handler = Callable[[Delivery], None]
-
-
-@dataclass(slots=True, eq=False)
-class Consumer:
-    """A standing wish to consume `queue`; it is renewed with each session until `Bus.cancel`."""
-
-    queue: Queue
-    handler: Handler
-    prefetch: int
-    bindings: tuple[tuple[str, str], ...] = ()
-    """(exchange, key) pairs, for a queue of our own; empty for one that the topology declares."""
-    optional: bool = False
-    """The queue may be missing; then there is nothing to consume, in this session."""
-    tag: str | None = None
-
-    @property
-    def private(self) -> bool:
-        """Whether the queue is exclusive to this connection, and gone with it."""
-        return bool(self.bindings)
+_LOSSES: Final = (AMQPError, OSError, TimeoutError, BusError)
+"""What a session that ends raises in those who wait for it."""
 
 
 class Bus:
@@ -73,7 +34,7 @@ class Bus:
 
     def __init__(self, url: str, *, name: str, topology: Topology, heartbeat_s: int = 5) -> None:
         """`name` is shown in the broker's list of connections; `heartbeat_s` is AMQP's own, in seconds."""
-        self._parameters = _parameters(url, name, heartbeat_s)
+        self._parameters = parameters(url, name, heartbeat_s)
         self._topology = topology
         self._consumers: list[Consumer] = []
         self._session: Session | None = None
@@ -102,11 +63,15 @@ class Bus:
         broker refuses what we need (account, plugin, queue of another make) or does not answer in time.
         """
         self._task = asyncio.create_task(self._run(), name="bus")
-        waiting = asyncio.create_task(self._changed.wait())
-        await asyncio.wait({waiting}, timeout=timeout_s)
-        waiting.cancel()
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_s)
+        except TimeoutError:
+            self._failed = SetupError(f"No broker answers at {self.address}. Start it, or correct AMQP_URL.")
+        except asyncio.CancelledError:
+            await self.close()
+            raise
         if not self.connected:
-            failed = self._failed or SetupError(f"No broker answers at {self.address}. Start it, or correct AMQP_URL.")
+            failed = self._failed or SetupError(f"The broker at {self.address} broke the connection at once.")
             await self.close()
             raise failed
 
@@ -136,8 +101,6 @@ class Bus:
     async def __aexit__(self, *_exc: object) -> None:
         await self.close()
 
-    # -- out
-
     def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> "asyncio.Future[None]":
         """Publish a persistent message; the future ends when the broker has taken responsibility.
 
@@ -145,28 +108,27 @@ class Bus:
         awaiting the first pipelines the confirms.
         """
         session = self._session
-        if session is None or not self.connected or session.closed.done():
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            future.set_exception(Disconnected(f"no connection to the broker at {self.address}"))
-            return future
-        return session.publish(exchange, message, mandatory=mandatory)
+        if session is None or not session.declared or session.closed.done():
+            return _failed(Disconnected(f"no connection to the broker at {self.address}"))
+        try:
+            return session.publish(exchange, message, mandatory=mandatory)
+        except Exception as error:  # noqa: BLE001 (pika raises many kinds for what it can't write: one verdict here)
+            return _failed(Refused(f"AMQP can't carry this message ({type(error).__name__}: {error})"))
 
     def post(self, exchange: str, message: Message) -> bool:
         """Publish telemetry: transient, unconfirmed, and dropped (False) while there is no open way to the broker."""
         session = self._session
-        if session is None or not self.connected or session.blocked or session.closed.done():
+        if session is None or not session.declared or session.blocked or session.closed.done():
             return False
         session.telemetry.basic_publish(exchange, message.routing_key, message.body, properties_of(message, TRANSIENT))
         return True
-
-    # -- in
 
     async def consume(self, queue: str, handler: Handler, *, prefetch: int, optional: bool = False) -> Consumer:
         """Consume a queue of the topology with manual acks, now and after each reconnect.
 
         `handler` is called on the loop and must not block. One that raises has its message rejected to the queue's
-        dead-letter exchange: a fault of ours must not stop the queue. A missing queue ends the session, unless it is
-        `optional`.
+        dead-letter exchange: a fault of ours must not stop the queue. A missing queue ends the session, again and
+        again, unless it is `optional`.
         """
         return await self._add(Consumer(Queue(queue), handler, prefetch, optional=optional))
 
@@ -181,17 +143,18 @@ class Bus:
     async def _add(self, consumer: Consumer) -> Consumer:
         self._consumers.append(consumer)
         if self._session is not None and self.connected:
-            await self._consume(self._session, consumer)
+            with _ending(self._session):  # if it is lost meanwhile, the next session begins it
+                await begin(self._session, consumer, self._handle)
         return consumer
 
     async def cancel(self, consumer: Consumer) -> None:
         """Stop consuming; what was delivered and not settled stays ours until it is."""
+        consumer.cancelled = True
         with contextlib.suppress(ValueError):
             self._consumers.remove(consumer)
-        session, tag, consumer.tag = self._session, consumer.tag, None
-        if session is not None and self.connected and tag is not None:
-            with contextlib.suppress(AMQPError, TimeoutError):
-                await session.call(session.work.basic_cancel, tag)
+        if self._session is not None and self.connected:
+            with _ending(self._session):
+                await end(self._session, consumer)
 
     def ack(self, delivery: Delivery) -> bool:
         """Settle a delivery for good. False when its session is gone, and the broker will deliver it again."""
@@ -217,13 +180,22 @@ class Bus:
         return None if stale else session
 
     async def declare(self, topology: Topology) -> None:
-        """Declare more than the topology given at the start, now and after each reconnect."""
+        """Declare more than the topology given at the start, now and after each reconnect.
+
+        Raises SetupError when the broker won't have it; a connection lost meanwhile is no fault.
+        """
         ours = self._topology
         self._topology = Topology(
             ours.exchanges + topology.exchanges, ours.queues + topology.queues, ours.bindings + topology.bindings
         )
         if self._session is not None and self.connected:
-            await declare(self._session, topology)
+            try:
+                await declare(self._session, topology)
+            except _LOSSES as error:
+                self._session.end(error)
+                fault = setup_fault(error, self.address)
+                if fault is not None:
+                    raise fault from error
 
     async def delete(self, queue: str) -> None:
         """Delete a queue with what it holds, if we are connected; one that isn't there is no fault."""
@@ -262,14 +234,18 @@ class Bus:
         session = self._session = Session(self._sessions)
         try:
             await session.open(self._parameters)
-            await declare(session, self._topology)
-            for consumer in list(self._consumers):
-                await self._consume(session, consumer)
+            await self._declare_all(session)
+            # From here on we can publish: the first delivery may come before the last consumer has begun, and whoever
+            # handles it must be able to pass it on, or it would lie there unsettled until the session ends.
+            session.declared = True
+            # One may be added or cancelled while another is begun.
+            while (consumer := self._to_begin(session)) is not None:
+                await begin(session, consumer, self._handle)
             self._ready.set()
             self._changed.set()
             self.on_connect()
             return await session.closed
-        except (AMQPError, OSError, TimeoutError, BusError) as error:
+        except _LOSSES as error:
             session.end(error)
             return error
         except Exception as error:
@@ -277,28 +253,14 @@ class Bus:
             session.end(error)
             return error
 
-    async def _consume(self, session: Session, consumer: Consumer) -> None:
-        queue = consumer.queue.name
-        if consumer.optional and await depth(session, queue) is None:
-            return
-        if consumer.private:
-            declared = await session.call(
-                session.work.queue_declare, "", exclusive=True, arguments=consumer.queue.arguments
-            )
-            queue = declared.method.queue
-            for exchange, key in consumer.bindings:
-                await session.call(session.work.queue_bind, queue, exchange, key)
+    async def _declare_all(self, session: Session) -> None:
+        declared = None
+        while declared is not self._topology:  # it may have grown meanwhile
+            declared = self._topology
+            await declare(session, declared)
 
-        def deliver(_channel: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
-            message = message_of(method.routing_key, properties, body)
-            self._handle(consumer, _delivery(message, queue, method, session.number))
-
-        await session.call(session.work.basic_qos, prefetch_count=consumer.prefetch)
-        # The tag is chosen here: the first delivery may come before the reply that would name it.
-        consumer.tag = f"{queue}-{id(consumer):x}"
-        await session.call(
-            session.work.basic_consume, queue, deliver, auto_ack=consumer.private, consumer_tag=consumer.tag
-        )
+    def _to_begin(self, session: Session) -> Consumer | None:
+        return next((consumer for consumer in self._consumers if consumer.session != session.number), None)
 
     def _handle(self, consumer: Consumer, delivery: Delivery) -> None:
         # An exception that left this callback would end the connection, and the message would end the next one too.
@@ -310,23 +272,16 @@ class Bus:
                 self.reject(delivery, requeue=False)
 
 
-def _parameters(url: str, name: str, heartbeat_s: int) -> pika.connection.Parameters:
+@contextlib.contextmanager
+def _ending(session: Session) -> Iterator[None]:
+    """End the session if it fails under us: it is then renewed, with its consumers."""
     try:
-        parameters = pika.URLParameters(url)
-    except (ValueError, TypeError, ssl.SSLError) as error:
-        raise SetupError(f"AMQP_URL is wrong ({error}); it looks like amqp://user:password@host:5672/vhost.") from None
-    parameters.heartbeat = heartbeat_s
-    parameters.blocked_connection_timeout = _BLOCKED_TIMEOUT_S
-    parameters.connection_attempts = 1  # our own loop tries again, and never blocks
-    parameters.client_properties = {"connection_name": name}
-    return parameters
+        yield
+    except _LOSSES as error:
+        session.end(error)
 
 
-def _delivery(message: Message, queue: str, method: Basic.Deliver, session: int) -> Delivery:
-    returns = message.headers.get("x-delivery-count", 0)
-    if "x-delivery-count" in message.headers:
-        headers = {key: value for key, value in message.headers.items() if key != "x-delivery-count"}
-        message = replace(message, headers=headers)
-    return Delivery(
-        message, queue, method.redelivered, returns if isinstance(returns, int) else 0, method.delivery_tag, session
-    )
+def _failed(error: BusError) -> "asyncio.Future[None]":
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    fail(future, error)
+    return future

@@ -3,7 +3,6 @@
 from pika.exceptions import (
     AMQPConnectionError,
     ChannelClosedByBroker,
-    ConnectionClosedByBroker,
     IncompatibleProtocolError,
     ProbableAccessDeniedError,
     ProbableAuthenticationError,
@@ -25,13 +24,18 @@ def setup_fault(error: BaseException, address: str) -> SetupError | None:
     if isinstance(error, ProbableAuthenticationError | ProbableAccessDeniedError | IncompatibleProtocolError):
         return SetupError(f"The broker at {address} refuses the connection ({said(error)}). Correct AMQP_URL.")
     text = str(getattr(error, "reply_text", ""))
-    if isinstance(error, ConnectionClosedByBroker) and "x-consistent-hash" in text:
+    if "unknown exchange type 'x-consistent-hash'" in text or "invalid exchange type 'x-consistent-hash'" in text:
         return SetupError(
             f"The broker at {address} lacks a plugin. Run: rabbitmq-plugins enable rabbitmq_consistent_hash_exchange"
         )
-    if isinstance(error, ChannelClosedByBroker) and error.reply_code == 406:
+    if isinstance(error, ChannelClosedByBroker) and error.reply_code == 406 and "inequivalent arg" in text:
         return SetupError(
             f"The broker at {address} has a queue or exchange of another make ({text}). "
             "Delete it there, or use a virtual host of its own."
+        )
+    if isinstance(error, ChannelClosedByBroker) and error.reply_code == 403:
+        return SetupError(
+            f"The broker at {address} does not let us in everywhere ({text}). "
+            "Grant the account of AMQP_URL the right to configure, write and read all of its virtual host."
         )
     return None

@@ -22,6 +22,7 @@ from consumers.operations.decoding import Pixels, rgb_and_alpha
 from consumers.operations.encoding import content_type, encode
 from consumers.operations.operation import Limits, Output, Runner, Unavailable
 from consumers.operations.remove_background import RemoveBackgroundParams
+from consumers.operations.resizing import reduced
 
 _MATTING_PIXELS = 250_000
 """Matting solves for every unknown pixel: on a full picture it takes minutes and gigabytes."""
@@ -103,11 +104,7 @@ def input_side(session: Session) -> int:
 
 def shrunk(colours: Pixels, side: int) -> Image.Image:
     """The picture in a square, as rembg shrinks it (Lanczos), from an exact half, quarter or eighth if it is large."""
-    while min(colours.shape[:2]) >= 4 * side:
-        height, width = (length // 2 for length in colours.shape[:2])
-        halved = cv2.resize(colours[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
-        colours = _uint8(halved)
-    return Image.fromarray(colours).resize((side, side), Image.Resampling.LANCZOS)
+    return Image.fromarray(reduced(colours, side)).resize((side, side), Image.Resampling.LANCZOS)
 
 
 def matted(colours: Pixels, mask: Pixels) -> Pixels:

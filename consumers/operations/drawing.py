@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consumers.operations.decoding import Pixels
+from consumers.operations.resizing import halved
 
 _WIDTH = 0.008
 """The blur's standard deviation, as a share of the side of a square as large as the picture."""
@@ -53,18 +54,12 @@ def blur(grey: Pixels, sigma: float) -> Pixels:
     """A Gaussian blur of standard deviation `sigma` pixels, a wide one on a copy that is halved until it is narrow."""
     small, rest = grey, sigma
     while rest > _NARROW and min(small.shape) >= 2:
-        small, rest = _halved(small), rest / 2
+        small, rest = halved(small), rest / 2
     if small is grey:
         return _uint8(cv2.GaussianBlur(grey, (0, 0), sigma))
     # Averaging pixels and interpolating between them again blurs too: that much is already done.
     soft = cv2.GaussianBlur(small, (0, 0), math.sqrt(rest**2 - 0.25))
     return _uint8(cv2.resize(soft, grey.shape[::-1], interpolation=cv2.INTER_LINEAR))
-
-
-def _halved(grey: Pixels) -> Pixels:
-    """Half as wide and high. An odd last row or column is left out: only an exact half is fast."""
-    height, width = (side // 2 for side in grey.shape)
-    return _uint8(cv2.resize(grey[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA))
 
 
 def deepen(drawing: Pixels, power: float) -> Pixels:

@@ -5,7 +5,7 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, Self, Unpack
 
@@ -182,7 +182,7 @@ class AsyncClient:
         in_order: bool = False,
         timeout_s: float | None = None,
         **options: Unpack[Options],
-    ) -> AsyncIterator[tuple[Image, Outcome]]:
+    ) -> AsyncGenerator[tuple[Image, Outcome], None]:
         """Run `operation` on many pictures, at most `window` of them under way or not yet taken from here.
 
         Yields each picture with its outcome, as they finish or `in_order`. A job that fails, or has no answer within

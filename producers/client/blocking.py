@@ -4,7 +4,7 @@ import asyncio
 import concurrent.futures
 import itertools
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
@@ -99,7 +99,7 @@ class Client:
         in_order: bool = False,
         timeout_s: float | None = None,
         **options: Unpack[Options],
-    ) -> Iterator[tuple[Image, Outcome]]:
+    ) -> Generator[tuple[Image, Outcome], None, None]:
         """Run `operation` on many pictures, as `AsyncClient.map`; `images` is read on the caller's own thread."""
         outcome = partial(self._client.outcome, operation=operation, params=params, timeout_s=timeout_s, **options)
         check_window(window)

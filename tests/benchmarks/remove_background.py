@@ -1,10 +1,11 @@
-"""remove-background, bytes to bytes, against `rembg.remove(bytes)`: `python -m tests.benchmarks.remove_background MODELS`.
+"""remove-background, bytes to bytes, against `rembg.remove(bytes)`.
 
-Same network (u2netp), same single thread, PNG with alpha from both; CPU time. The masks are compared where they are 128
-or more (intersection over union).
+Run it with the models folder: `python -m tests.benchmarks.remove_background FOLDER`. Same network (u2netp), same single
+thread, PNG with alpha from both; CPU time. The masks are compared where they are 128 or more (intersection over union).
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -37,20 +38,19 @@ def main(folder: Path) -> None:
     webp = operation.parse({"format": "webp"})
     for megapixels in SIZES:
         body = photograph(megapixels, "astronaut")
-        spent = cpu_seconds(
-            {
-                "rembg": lambda body=body: rembg.remove(body, session=session),
-                "ours": lambda body=body: runner.run(body, params, limits),
-                "webp": lambda body=body: runner.run(body, webp, limits),
-            },
-            ROUNDS,
-        )
-        theirs, ours = rembg.remove(body, session=session), runner.run(body, params, limits).body
-        print(
-            f"{megapixels:5} MP  rembg {1e3 * spent['rembg']:6.0f} ms, {len(theirs) / 1e6:.1f} MB  "
-            f"ours {1e3 * spent['ours']:6.0f} ms, {len(ours) / 1e6:.1f} MB  ratio {spent['ours'] / spent['rembg']:.2f}  "
-            f"IoU {iou(alpha(theirs), alpha(ours)):.4f}  (WebP {1e3 * spent['webp']:.0f} ms)"
-        )
+        theirs = partial(rembg.remove, body, session=session)
+        ours = partial(runner.run, body, params, limits)
+        spent = cpu_seconds({"rembg": theirs, "ours": ours, "webp": partial(runner.run, body, webp, limits)}, ROUNDS)
+        report(megapixels, spent, theirs(), ours().body)
+
+
+def report(megapixels: float, spent: dict[str, float], theirs: bytes, ours: bytes) -> None:
+    rembg_ms, ours_ms, webp_ms = (1e3 * spent[name] for name in ("rembg", "ours", "webp"))
+    print(
+        f"{megapixels:5} MP  rembg {rembg_ms:6.0f} ms, {len(theirs) / 1e6:.1f} MB  "
+        f"ours {ours_ms:6.0f} ms, {len(ours) / 1e6:.1f} MB  ratio {ours_ms / rembg_ms:.2f}  "
+        f"IoU {iou(alpha(theirs), alpha(ours)):.4f}  (WebP {webp_ms:.0f} ms)"
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ def stand_ins(folder: Path) -> tuple[StandIn, ...]:
     python = StandIn(
         "python:3.11-slim",
         "bookworm",
-        ("ca-certificates", "passwd", "python3-minimal", "python3-venv"),
+        # libstdc++6 is in every image that has apt, as the official one does; NumPy and OpenCV rest on it.
+        ("ca-certificates", "libstdc++6", "passwd", "python3-minimal", "python3-venv"),
         hooks=(
             'ln -s /usr/bin/python3 "$1/usr/local/bin/python"',
             # Whom this machine trusts, its images trust: there may be a proxy with a certificate of its own.

@@ -29,11 +29,17 @@ def requirements(pyproject: str, extras: str) -> list[str]:
 
 
 def test_the_requirements_are_the_dependencies_and_the_extras_named() -> None:
-    pyproject = '[project]\ndependencies = ["a"]\noptional-dependencies = {x = ["b>=2", "c"], y = ["d"], z = ["e"]}'
-    assert requirements(pyproject, "") == ["a"]
-    assert requirements(pyproject, "x,z") == ["a", "b>=2", "c", "e"]
+    project = '[project]\nname = "p"\ndependencies = ["a"]\n'
+    pyproject = project + 'optional-dependencies = {x = ["b>=2", "c"], y = ["d"], z = ["p[x]", "e"]}'
+    assert requirements(project, "") == ["a"]
+    assert requirements(pyproject, "x,y") == ["a", "b>=2", "c", "d"]
     with pytest.raises(KeyError, match="w"):
         requirements(pyproject, "w")
+
+
+def test_an_extra_may_name_another_of_the_same_project() -> None:
+    pyproject = '[project]\nname = "p"\ndependencies = ["a"]\noptional-dependencies = {x = ["b"], z = ["p[x]", "e"]}'
+    assert requirements(pyproject, "x,z") == ["a", "b", "e"]
 
 
 @pytest.mark.parametrize("name", SERVICES)

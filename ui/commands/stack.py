@@ -72,7 +72,7 @@ def _up_in_background(state_dir: Path) -> None:
     log = state.log_file(state_dir)
     log.parent.mkdir(parents=True, exist_ok=True)
     with (log.parent / "up.log").open("wb") as console:
-        supervisor = subprocess.Popen(
+        supervisor = _Lasting(
             [*_OVERSPILL, "up"],
             stdin=subprocess.DEVNULL,
             stdout=console,
@@ -80,6 +80,13 @@ def _up_in_background(state_dir: Path) -> None:
             start_new_session=True,  # it stays when the terminal goes
         )
     _wait_until_ready(supervisor, state_dir)
+
+
+class _Lasting(subprocess.Popen[bytes]):
+    """A child that is meant to outlive us: Popen would warn of it."""
+
+    def __del__(self) -> None:
+        self.poll()
 
 
 def _wait_until_ready(supervisor: "subprocess.Popen[bytes]", state_dir: Path) -> None:

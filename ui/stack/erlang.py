@@ -4,6 +4,7 @@
 milliseconds, through the same functions of the broker, and needs no management plugin.
 """
 
+import contextlib
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,8 +64,9 @@ class Control:
         """Carry out one command, `add VHOST USER` or `delete VHOST`. Raises SetupError with what the node says."""
         assert self._process.stdin is not None  # noqa: S101 (both are pipes)
         assert self._process.stdout is not None  # noqa: S101
-        self._process.stdin.write(" ".join(words).encode() + b"\n")
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # then there is no answer either
+            self._process.stdin.write(" ".join(words).encode() + b"\n")
+            self._process.stdin.flush()
         said = self._process.stdout.readline().decode(errors="replace").strip()
         if said != "ok":
             raise SetupError(f"The private RabbitMQ can't {' '.join(words[:2])}: {said or 'no answer'}. See its log.")
@@ -73,5 +75,6 @@ class Control:
         """End the remote control."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
         end(self._process, 1)

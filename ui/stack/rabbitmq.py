@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from bus.errors import SetupError
 from bus.settings import MIB
+from ui.stack import plugins
 from ui.stack.erlang import Control
 from ui.stack.processes import LOOPBACK, die_with_us, end, free_port, is_free, kill_group, wait_until, write_private
 
@@ -32,6 +33,13 @@ _HANDOVER_S = 20
 _KEEP_NEW_QUEUES = (
     "timer:apply_interval(250,lists,foreach,[fun(Table)->catch(dets:sync(Table))end,"
     "[ra_directory_reverse,ra_coordination_directory_reverse]])."
+)
+
+# On a node of its own a quorum queue is its own leader; after a kill one in some stays a follower of nobody for ever
+# (in RabbitMQ 3.10), and whoever declares or consumes it waits for ever. Those are asked to stand for election.
+_ELECT_LEADERS = (
+    "timer:apply_interval(1000,erlang,apply,[fun()->(catch(lists:foreach("
+    "fun({Name,follower})->(catch(ra:trigger_election({Name,node()},500)));(_)->[]end,ets:tab2list(ra_state))))end,[]])."
 )
 
 # Debian's and Red Hat's own script; the one in their sbin turns itself into the user `rabbitmq` first.
@@ -109,7 +117,7 @@ def environment(folder: Path, account: Account) -> dict[str, str]:
         "RABBITMQ_CONF_ENV_FILE": str(folder / "env.conf"),
         "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
         "RABBITMQ_PID_FILE": str(folder / "pid"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{loopback_only} -start_epmd false -eval {_KEEP_NEW_QUEUES}",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{loopback_only} -start_epmd false -eval {_KEEP_NEW_QUEUES} -eval {_ELECT_LEADERS}",
         "RUNNING_UNDER_SYSTEMD": "true",  # the script then becomes the node instead of waiting for it
     }
 
@@ -133,6 +141,7 @@ class PrivateBroker:
         self._epmd: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
         self._control: Control | None = None
+        self._plugins: Path | None = None
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -158,8 +167,12 @@ class PrivateBroker:
 
     def start(self, timeout_s: float = 90) -> None:
         """Start the node and wait until it answers, `timeout_s` seconds at most."""
-        self.spawn()
-        self.wait_ready(timeout_s)
+        try:
+            self.spawn()
+            self.wait_ready(timeout_s)
+        except SetupError:
+            self.stop()
+            raise
 
     def spawn(self) -> None:
         """Start the node without waiting. Raises SetupError when RabbitMQ is missing or the folder is in use."""
@@ -168,6 +181,8 @@ class PrivateBroker:
         # A restart keeps its ports even where they look taken: clients wait for it there.
         account = self._account = self._account or Account.of(self.folder / "account.json")
         self._write_files(account)
+        bundled = Path(script).resolve().parents[1] / "plugins"
+        self._plugins = plugins.select(bundled, self.folder / "plugins")
         if self._epmd is None or self._epmd.poll() is not None:
             # Ours, in the foreground: the node would leave one behind as a daemon.
             self._epmd = self._child(["epmd", "-port", str(account.epmd_port), "-address", LOOPBACK])
@@ -250,11 +265,11 @@ class PrivateBroker:
         write_private(self.folder / "env.conf", "")
 
     def _child(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        account = self.account
+        plugins_dir = {"RABBITMQ_PLUGINS_DIR": str(self._plugins)} if self._plugins else {}
         with (self.folder / "console.log").open("ab") as console:
             return subprocess.Popen(
                 die_with_us(command),
-                env=environment(self.folder, account),
+                env=environment(self.folder, self.account) | plugins_dir,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=console,

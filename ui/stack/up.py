@@ -22,6 +22,7 @@ from ui.stack.supervisor import Supervisor
 
 _COLOURS = {"up": 37, plan.BROKER: 33, plan.ROUTER: 36, "vm1": 32, "vm2": 35}
 _LOG_BYTES = 5 << 20
+_BROKER_ANSWERS_WITHIN_S = 15.0
 
 
 class Up:
@@ -102,7 +103,7 @@ async def all_ready(url: str, settings: Settings, say: Say) -> None:
 
     bus = Bus(url, name="overspill up", topology=topology.shared(), heartbeat_s=settings.amqp_heartbeat_s)
     try:
-        await bus.start(30)
+        await bus.start(_BROKER_ANSWERS_WITHIN_S)
         await bus.listen([(topology.EVENTS, "vm.heartbeat.*"), (topology.EVENTS, "router.status")], note)
         await done.wait()
     finally:

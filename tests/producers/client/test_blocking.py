@@ -66,7 +66,7 @@ def test_map_can_be_let_go_of(amqp_url: str, responder: Responder) -> None:
     with Client(amqp_url) as client:
         answers = client.map("sketch", [bytes([n]) for n in range(10)], window=3)
         next(answers)
-        answers.close()  # type: ignore[attr-defined]  # a generator
+        answers.close()
         assert client.submit(b"still alive", "sketch").result(30).body == b"still alive"
 
 
@@ -77,7 +77,6 @@ def test_several_threads_may_share_a_client(amqp_url: str, responder: Responder)
 
 
 def test_without_a_broker_the_remedy_is_named_and_no_thread_is_left() -> None:
-    before = threading.active_count()
     with pytest.raises(SetupError, match="correct AMQP_URL"), Client("amqp://127.0.0.1:1", connect_timeout_s=0.3):
         pass
-    assert threading.active_count() == before
+    assert "overspill client" not in {thread.name for thread in threading.enumerate()}

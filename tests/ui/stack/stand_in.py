@@ -19,6 +19,11 @@ from ui.stack.up import Up, alone, merged_log
 HERE = (sys.executable, __file__)
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def message(arguments: list[str]) -> tuple[str, Message]:
     if arguments[0] == "router":
         status = RouterStatus(router="stand-in", at_ms=0, routed=0)
@@ -40,7 +45,7 @@ def message(arguments: list[str]) -> tuple[str, Message]:
 
 
 def say_that_we_are_there(arguments: list[str]) -> None:
-    print(f"my pid is {os.getpid()}", flush=True)
+    say(f"my pid is {os.getpid()}")
     exchange, said = message(arguments)
     connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
     channel = connection.channel()
@@ -54,8 +59,8 @@ def say_that_we_are_there(arguments: list[str]) -> None:
 def up() -> None:
     chosen = settings.load()
     log = state.log_file(chosen.state_dir)
-    with alone(chosen.state_dir), merged_log(log, lambda line: print(line, flush=True), colour=False) as say:
-        asyncio.run(Up(chosen, os.environ, say, cores=2, overspill=HERE).run())
+    with alone(chosen.state_dir), merged_log(log, say, colour=False) as told:
+        asyncio.run(Up(chosen, os.environ, told, cores=2, overspill=HERE).run())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,8 +22,8 @@ class Heard:
 
 
 @pytest.fixture
-async def heard() -> AsyncIterator[Heard]:
-    yield Heard()
+async def heard() -> Heard:
+    return Heard()
 
 
 def child(heard: Heard, *command: str, **environ: str) -> ProgramChild:

@@ -109,8 +109,9 @@ def test_a_stop_while_the_broker_starts_is_heeded(private_broker: PrivateBroker,
         assert process.wait() == 0
 
 
-def test_a_broker_that_does_not_take_us_ends_the_start_with_the_reason(tmp_path: Path) -> None:
-    with up(tmp_path, AMQP_URL="amqp://") as process:
+@pytest.mark.broker
+def test_a_broker_that_does_not_take_us_ends_the_start_with_the_reason(amqp_url: str, tmp_path: Path) -> None:
+    with up(tmp_path, AMQP_URL=amqp_url.replace("@", "-wrong@")) as process:
         said = until(process, "SetupError")
         assert process.wait() == 1
     assert "AMQP_URL" in said[-1]

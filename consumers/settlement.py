@@ -1,0 +1,146 @@
+"""How a worker's jobs end: answered, handed back, or refused.
+
+Each is settled only once the broker has confirmed what takes its place.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, TypeVar
+
+from bus.errors import Disconnected
+from bus.messages import Answer, Job, JobEvent, event_message, unreadable
+from bus.problems import Problem
+from bus.rabbit import Bus, Delivery
+from bus.replies import bury, send_answer
+from bus.topology import EVENTS, JOBS
+from consumers.answers import Kept, problem_of
+
+log = logging.getLogger(__name__)
+
+_F = TypeVar("_F", bound="asyncio.Future[None]")
+_Told = Literal["running", "done", "failed", "retried", "unanswerable"]
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A job delivered and not yet settled. `followers` are repeats of it that came while it was here."""
+
+    delivery: Delivery
+    job: Job
+    key: str
+    followers: list["Held"] = field(default_factory=list)
+    began_s: float | None = None
+
+
+class Settlement:
+    """Ends the jobs of one VM. `done` counts those it answered."""
+
+    def __init__(self, bus: Bus, vm: str) -> None:
+        self._bus = bus
+        self._vm = vm
+        self._unconfirmed: set[asyncio.Future[None]] = set()
+        self.done = 0
+
+    async def settled(self, timeout_s: float) -> None:
+        """Wait until the broker has confirmed all that was sent, `timeout_s` seconds at most."""
+        await wait_for_all(self._unconfirmed, timeout_s)
+
+    def answer(self, held: Held, kept: Kept, *, buried: bool = False) -> None:
+        """Answer a job, then settle it; with `buried`, for a fault of ours, the operator gets a copy."""
+        if not self._bus.is_live(held.delivery):
+            return  # the broker has given the job out again; if it came back here, it follows this run
+        job, problem = held.job, problem_of(kept)
+        answer = Answer.to(job, content_type=kept.content_type, body=kept.body, **kept.headers)
+        if buried and problem is not None:
+            bury(self._bus, held.delivery.message, problem.detail)
+        if not job.reply_to:
+            self._settle(held, "unanswerable", reason="the job names no reply_to")
+            return
+        sent = send_answer(self._bus, answer.to_message(job.reply_to))
+        self._when_confirmed(sent, partial(self._answered, held, kept, problem))
+
+    def _when_confirmed(self, sent: "asyncio.Future[None]", then: "Callable[[asyncio.Future[None]], object]") -> None:
+        sent.add_done_callback(then)
+        keep(sent, self._unconfirmed)
+
+    def _answered(self, held: Held, kept: Kept, problem: Problem | None, sent: "asyncio.Future[None]") -> None:
+        error = sent.exception()
+        if isinstance(error, Disconnected):
+            return  # the broker delivers the job again; the answer is kept for that
+        told = {name: kept.headers.get(name) for name in ("waited_ms", "ran_ms")}
+        if error is not None:
+            self._settle(held, "unanswerable", reason=str(error), **told)
+        elif problem is not None:
+            self._settle(held, "failed", reason=problem.detail, problem=problem.slug, **told)
+        else:
+            self._settle(held, "done", **told)
+
+    def hand_back(self, held: Held, job: Job, reason: str, *, problem: str | None = None) -> None:
+        """Give a job back to the router, as `job` counts its attempts, so that another VM may try."""
+        if not self._bus.is_live(held.delivery):
+            return
+        log.warning("job %s, attempt %d: %s; handing it back", job.id, held.job.attempt, reason)
+        sent = self._bus.publish(JOBS, job.to_message(job.operation, now_ms()))
+        self._when_confirmed(sent, partial(self._handed_back, held, reason, problem))
+
+    def _handed_back(self, held: Held, reason: str, problem: str | None, sent: "asyncio.Future[None]") -> None:
+        error = sent.exception()
+        if error is None:
+            self._settle(held, "retried", reason=reason, problem=problem)
+        elif not isinstance(error, Disconnected):
+            log.warning("job %s could not be handed back (%s); the broker keeps it here", held.job.id, error)
+            self._bus.reject(held.delivery, requeue=True)
+
+    def refuse_unread(self, delivery: Delivery, problem: Problem) -> None:
+        """Answer a message that can't be read as a job; one that names nowhere to answer is kept for the operator."""
+        answer = unreadable(delivery.message, problem)
+        sent = bury(self._bus, delivery.message, problem.detail) if answer is None else send_answer(self._bus, answer)
+        self._when_confirmed(sent, partial(self._refused, delivery, answer is not None))
+
+    def _refused(self, delivery: Delivery, answered: bool, sent: "asyncio.Future[None]") -> None:
+        error = sent.exception()
+        if error is None or (answered and not isinstance(error, Disconnected)):
+            self._bus.ack(delivery)
+        elif not isinstance(error, Disconnected):
+            self._bus.reject(delivery, requeue=False)
+
+    def _settle(self, held: Held, state: Literal["done", "failed", "retried", "unanswerable"], **told: Any) -> None:
+        if self._bus.ack(held.delivery):
+            self.done += state != "retried"
+            self.post(held.job, state, **told)
+
+    def post(self, job: Job, state: _Told, **told: Any) -> None:
+        """Tell a step of a job on `events`."""
+        event = JobEvent(
+            state=state,
+            job=job.id,
+            operation=job.operation,
+            user=job.user,
+            at_ms=now_ms(),
+            vm=self._vm,
+            route="vm",
+            traceparent=job.traceparent,
+            **{"attempt": job.attempt, **told},
+        )
+        self._bus.post(EVENTS, event_message(event, event.key))
+
+
+def keep(future: _F, where: set[_F]) -> None:
+    """Hold a task or future until it is done."""
+    where.add(future)
+    future.add_done_callback(where.discard)
+
+
+async def wait_for_all(futures: "set[_F]", timeout_s: float) -> None:
+    """Wait until all are done, `timeout_s` seconds at most."""
+    if futures:
+        await asyncio.wait(futures, timeout=timeout_s)
+
+
+def now_ms() -> int:
+    """Milliseconds since the Unix epoch."""
+    return time.time_ns() // 1_000_000

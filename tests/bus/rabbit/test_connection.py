@@ -1,0 +1,322 @@
+"""A bus that mends itself: whatever ends its session, it comes back with its topology and its consumers."""
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from bus import topology
+from bus.errors import SetupError
+from bus.messages import Message, heartbeat_key
+from bus.rabbit import Bus, Delivery
+from bus.topology import (
+    EVENTS,
+    EVENTS_HISTORY,
+    HEARTBEATS,
+    JOBS,
+    JOBS_RETURNED,
+    JOBS_UNKNOWN,
+    LANES,
+    VMS,
+    Binding,
+    Exchange,
+    Queue,
+    Topology,
+    lane,
+    vm_queue,
+)
+from tests.bus.rabbit.conftest import WORK
+from tests.bus.rabbit.foreign import Foreign, eventually, network
+from tests.conftest import Vhosts
+from ui.stack.rabbitmq import PrivateBroker
+
+pytestmark = pytest.mark.broker
+
+
+class Sessions:
+    """Counts the sessions of a bus."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.begun = 0
+        self.ended = 0
+        bus.on_connect = self._on_connect
+        bus.on_disconnect = self._on_disconnect
+
+    def _on_connect(self) -> None:
+        self.begun += 1
+
+    def _on_disconnect(self) -> None:
+        self.ended += 1
+
+    async def renewed(self) -> None:
+        await eventually(lambda: self.ended == 1 and self.begun == 1)
+
+
+# -- what is declared
+
+
+async def test_all_of_the_topology_is_there_and_another_process_finds_it_right(amqp_url: str, foreign: Foreign) -> None:
+    everything = topology.shared()
+    async with Bus(amqp_url, name="one", topology=everything) as one, Bus(amqp_url, name="two", topology=everything):
+        await one.declare(topology.of_vm("vm1"))
+        assert [q.name for q in everything.queues if foreign.depth(q.name) is None] == []
+        for exchange in everything.exchanges:
+            foreign.channel.exchange_declare(exchange.name, passive=True)
+
+        foreign.publish(VMS, vm_queue("vm1"), b"for vm1")
+        foreign.publish(VMS, "cloud", b"for the cloud")
+        assert (await foreign.get(vm_queue("vm1"))).body == b"for vm1"
+        assert (await foreign.get(topology.OVERFLOW)).body == b"for the cloud"
+
+        foreign.publish(JOBS, "sharpen", b"unknown")
+        assert (await foreign.get(JOBS_UNKNOWN)).body == b"unknown"
+
+        heard = foreign.listen(EVENTS, "vm.heartbeat.vm1")
+        assert one.post(HEARTBEATS, Message(b"beat", heartbeat_key("vm1")))
+        assert (await foreign.get(heard)).body == b"beat"
+        history = await _history(foreign)
+        assert b"beat" in history
+
+        foreign.publish(JOBS, "sketch", b"short-lived", headers={"user": "anna"}, expiration="1")
+        returned = await foreign.get(JOBS_RETURNED)
+        assert (returned.body, returned.headers["x-first-death-reason"]) == (b"short-lived", "expired")
+
+        for number in range(200):
+            foreign.publish(JOBS, "sketch", headers={"user": f"user {number}"})
+        before = _lanes(foreign)
+        assert sum(before.values()) == 200
+        assert sum(depth > 0 for depth in before.values()) > LANES // 2  # many users spread
+        for operation in topology.OPERATIONS * 4:
+            foreign.publish(JOBS, operation, headers={"user": "anna"})
+        after = _lanes(foreign)
+        assert sorted(after[name] - before[name] for name in after)[-2:] == [0, 12]  # one user keeps to a lane
+
+
+def _lanes(foreign: Foreign) -> dict[str, int]:
+    """How many jobs lie in each lane."""
+    return {name: foreign.depth(name) or 0 for name in map(lane, range(LANES))}
+
+
+async def _history(foreign: Foreign) -> list[bytes]:
+    """The first message of the stream, as soon as there is one."""
+    bodies: list[bytes] = []
+    channel = foreign.channel
+    channel.basic_qos(prefetch_count=10)
+    tag = channel.basic_consume(
+        EVENTS_HISTORY, lambda _c, _m, _p, body: bodies.append(body), arguments={"x-stream-offset": "first"}
+    )
+
+    def look() -> list[bytes]:
+        channel.connection.process_data_events(0)
+        return bodies
+
+    await eventually(look)
+    channel.basic_cancel(tag)
+    return bodies
+
+
+async def test_more_may_be_declared_later_and_is_declared_again_with_each_session(
+    amqp_url: str, foreign: Foreign
+) -> None:
+    async with network(amqp_url) as between, Bus(between.url, name="test", topology=WORK) as bus:
+        await bus.declare(Topology((Exchange("news", "topic"),), (Queue("extra"),), (Binding("news", "extra", "#"),)))
+        foreign.publish("news", "a", b"1")
+        assert (await foreign.get("extra")).body == b"1"
+        sessions = Sessions(bus)
+        foreign.channel.queue_delete("extra")
+        foreign.channel.exchange_delete("news")
+        between.cut()
+        between.mend()
+        await sessions.renewed()
+        foreign.publish("news", "a", b"2")
+        assert (await foreign.get("extra")).body == b"2"
+
+
+async def test_what_the_broker_will_not_declare_is_told_to_whoever_asked(bus: Bus, foreign: Foreign) -> None:
+    foreign.queue("extra", x_max_length=5)
+    with pytest.raises(SetupError, match="'extra'"):
+        await bus.declare(Topology(queues=(Queue("extra"),)))
+
+
+# -- what ends a session
+
+
+Fault = Callable[[Bus, Foreign], object]
+
+
+def queue_deleted(_bus: Bus, foreign: Foreign) -> None:
+    """The broker cancels the consumer."""
+    foreign.channel.queue_delete("work")
+
+
+def published_to_no_exchange(bus: Bus, _foreign: Foreign) -> None:
+    """The broker closes the channel."""
+    bus.publish("no such exchange", Message(routing_key="x"))
+
+
+def telemetry_to_no_exchange(bus: Bus, _foreign: Foreign) -> None:
+    bus.post("no such exchange", Message(routing_key="x"))
+
+
+def settled_twice(bus: Bus, _foreign: Foreign) -> None:
+    bus.ack(Delivery(Message(), "work", redelivered=False, returns=0, tag=99, session=1))
+
+
+@pytest.mark.parametrize("fault", [queue_deleted, published_to_no_exchange, telemetry_to_no_exchange, settled_twice])
+async def test_a_lost_consumer_or_channel_is_renewed(bus: Bus, foreign: Foreign, fault: Fault) -> None:
+    inbox: list[Delivery] = []
+    heard: list[Delivery] = []
+    await bus.consume("work", inbox.append, prefetch=1)
+    await bus.listen([("amq.topic", "#")], heard.append)
+    sessions = Sessions(bus)
+    fault(bus, foreign)
+    await sessions.renewed()
+    assert bus.connected
+    foreign.publish("", "work", b"after")
+    foreign.publish("amq.topic", "news", b"heard")
+    await eventually(lambda: [d.message.body for d in inbox] == [b"after"] and bus.ack(inbox[0]))
+    await eventually(lambda: [d.message.body for d in heard] == [b"heard"])
+
+
+async def test_what_the_server_closes_and_forgets_is_made_anew(vhosts: Vhosts, amqp_url: str) -> None:
+    # Deleting a virtual host is how any broker can be made to close a connection, and to refuse it for a while.
+    name = urlsplit(amqp_url).path.strip("/")
+    async with Bus(amqp_url, name="test", topology=WORK) as bus:
+        inbox: list[Delivery] = []
+        await bus.consume("work", inbox.append, prefetch=1)
+        sessions = Sessions(bus)
+        vhosts.delete_vhost(name)
+        await eventually(lambda: sessions.ended == 1)
+        assert not bus.connected
+        vhosts.add_vhost(name)
+        await eventually(lambda: bus.connected)
+        with Foreign(amqp_url) as foreign:
+            foreign.publish("", "work", b"after")
+            await eventually(lambda: [d.message.body for d in inbox] == [b"after"])
+
+
+async def test_a_broker_that_is_killed_and_comes_back_goes_on_where_it_was(private_broker: PrivateBroker) -> None:
+    url = private_broker.add_vhost("killed")
+    async with Bus(url, name="test", topology=WORK) as bus:
+        inbox: list[Delivery] = []
+        await bus.publish("", Message(b"kept", "work"))
+        await bus.consume("work", inbox.append, prefetch=1)
+        await eventually(lambda: inbox)
+        await asyncio.to_thread(private_broker.restart, kill=True)
+        await eventually(lambda: len(inbox) == 2)
+        assert (inbox[1].message.body, inbox[1].redelivered) == (b"kept", True)
+        assert bus.ack(inbox[1])
+    private_broker.delete_vhost("killed")
+
+
+async def test_a_consumer_added_or_cancelled_while_disconnected_counts_from_the_next_session(
+    amqp_url: str, foreign: Foreign
+) -> None:
+    async with network(amqp_url) as between, Bus(between.url, name="test", topology=WORK) as bus:
+        first: list[Delivery] = []
+        second: list[Delivery] = []
+        consumer = await bus.consume("work", first.append, prefetch=1)
+        sessions = Sessions(bus)
+        between.cut()
+        await eventually(lambda: sessions.ended)
+        await bus.cancel(consumer)
+        await bus.consume("work", second.append, prefetch=1)
+        between.mend()
+        await eventually(lambda: sessions.begun)
+        foreign.publish("", "work")
+        await eventually(lambda: second)
+        assert (first, foreign.consumers("work")) == ([], 1)
+
+
+async def test_consumers_added_at_every_moment_of_a_reconnect_all_consume(amqp_url: str, foreign: Foreign) -> None:
+    async with network(amqp_url) as between, Bus(between.url, name="test", topology=WORK) as bus:
+        between.cut()
+        between.mend()
+        added = 0
+        sessions = Sessions(bus)
+        while not sessions.begun:
+            await bus.consume("work", lambda _delivery: None, prefetch=1)
+            added += 1
+            await asyncio.sleep(0.005)
+        await eventually(lambda: foreign.consumers("work") == added)
+
+
+async def test_a_failing_callback_does_not_end_the_mending(amqp_url: str) -> None:
+    async with network(amqp_url) as between, Bus(between.url, name="test", topology=WORK) as bus:
+        calls: list[int] = []
+
+        def once() -> None:
+            calls.append(1)
+            if len(calls) == 1:
+                raise LookupError("a fault of ours")
+
+        bus.on_connect = once
+        between.cut()
+        between.mend()
+        await eventually(lambda: len(calls) == 2 and bus.connected)
+
+
+# -- two in one process, and the end
+
+
+async def test_two_buses_in_one_process_do_not_meet(amqp_url: str) -> None:
+    async with (
+        network(amqp_url) as between,
+        Bus(between.url, name="one", topology=WORK) as one,
+        Bus(amqp_url, name="two", topology=WORK) as two,
+    ):
+        inbox: list[Delivery] = []
+        await two.consume("work", inbox.append, prefetch=1)
+        between.cut()
+        await eventually(lambda: not one.connected)
+        assert two.connected
+        await two.publish("", Message(routing_key="work"))
+        await eventually(lambda: inbox)
+        assert two.ack(inbox[0])
+
+
+async def test_close_leaves_no_task_and_no_socket(amqp_url: str) -> None:
+    files = psutil.Process().num_fds()
+    async with Bus(amqp_url, name="test", topology=WORK) as bus:
+        await bus.listen([("amq.topic", "#")], lambda _delivery: None)
+        assert psutil.Process().num_fds() > files
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert psutil.Process().num_fds() == files
+    await bus.close()  # once more is harmless
+    assert not bus.connected
+
+
+async def test_a_start_that_is_given_up_leaves_nothing(amqp_url: str) -> None:
+    files = psutil.Process().num_fds()
+    starting = asyncio.create_task(Bus("amqp://127.0.0.1:1", name="test", topology=WORK).start())
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert psutil.Process().num_fds() == files
+
+
+async def test_a_server_that_never_speaks_is_given_up_without_a_trace() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    bus = Bus(f"amqp://127.0.0.1:{port}", name="test", topology=WORK)
+    with pytest.raises(SetupError, match="No broker answers"):
+        await bus.start(0.2)
+    server.close()
+    await server.wait_closed()
+    await eventually(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+
+
+async def test_a_queue_may_be_deleted_with_what_it_holds(bus: Bus) -> None:
+    await bus.declare(Topology(queues=(Queue("gone"),)))
+    await bus.publish("", Message(routing_key="gone"))
+    await bus.delete("gone")
+    await bus.delete("gone")
+    assert await bus.depths(["gone"]) == {"gone": None}

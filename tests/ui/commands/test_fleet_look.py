@@ -1,0 +1,63 @@
+"""Listening to the fleet, on a real broker."""
+
+import asyncio
+import json
+
+import pytest
+
+from bus.messages import Heartbeat, Message, RouterStatus, event_message
+from bus.rabbit import Bus
+from bus.settings import Settings
+from bus.topology import EVENTS, HEARTBEATS, shared
+from ui.commands.fleet_look import looks, show_lines, show_table
+
+pytestmark = pytest.mark.broker
+BEAT = Heartbeat(vm="vm1", session="s", started_ms=0, seq=1, at_ms=0, cpu_percent=1, ram_percent=1, cores=1, slots=1)
+STATUS = RouterStatus(router="router a 1", at_ms=0, routed=7)
+
+
+async def tell_everything(url: str) -> None:
+    """Say on the bus, over and over, what a fleet would, and some garbage between."""
+    async with Bus(url, name="teller", topology=shared()) as bus:
+        for seq in range(10_000):
+            bus.post(HEARTBEATS, event_message(BEAT.model_copy(update={"seq": seq}), "vm.heartbeat.vm1"))
+            bus.post(HEARTBEATS, Message(b"garbage", "vm.heartbeat.vm1"))
+            bus.post(EVENTS, event_message(STATUS, STATUS.key))
+            await asyncio.sleep(0.05)
+
+
+async def test_a_look_holds_all_that_is_said(amqp_url: str) -> None:
+    telling = asyncio.create_task(tell_everything(amqp_url))
+    seen = looks(Settings(beat_interval_s=0.2), amqp_url)
+    first, second = await anext(seen), await anext(seen)
+    await seen.aclose()
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
+    assert [vm.name for vm in first.vms] == ["vm1"]
+    assert [router.routed for router in second.routers] == [7]
+    assert first.depths["vm.vm1"] is None
+    assert first.depths["lane.00"] == 0
+
+
+@pytest.mark.parametrize("watch", [False, True])
+async def test_lines_for_programs(amqp_url: str, capsys: pytest.CaptureFixture[str], *, watch: bool) -> None:
+    chosen = Settings(beat_interval_s=0.1)
+    showing = asyncio.create_task(show_lines(chosen, amqp_url, watch=watch))
+    lines: list[str] = []
+    while len(lines) < 1 + watch:
+        await asyncio.sleep(0.1)
+        lines += capsys.readouterr().out.splitlines()
+    if not watch:
+        await showing
+    showing.cancel()
+    await asyncio.gather(showing, return_exceptions=True)
+    assert all(json.loads(line)["vms"] == [] for line in lines)
+
+
+@pytest.mark.parametrize("watch", [False, True])
+async def test_a_table_for_people(amqp_url: str, capsys: pytest.CaptureFixture[str], *, watch: bool) -> None:
+    showing = asyncio.create_task(show_table(Settings(beat_interval_s=0.1), amqp_url, watch=watch))
+    await asyncio.wait({showing}, timeout=None if not watch else 3)
+    showing.cancel()
+    await asyncio.gather(showing, return_exceptions=True)
+    assert "No router is heard" in capsys.readouterr().out

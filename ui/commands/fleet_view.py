@@ -1,0 +1,125 @@
+"""What `overspill status` shows: one look at the fleet, as words, a table and JSON. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bus.messages import RouterStatus
+from bus.topology import DEAD, JOBS_RETURNED, JOBS_UNKNOWN, LANES, OPERATIONS, OVERFLOW, lane, parked_queue, vm_queue
+from telemetry.fleet import VmView
+
+NO_ROUTER = "No router is heard, so jobs stay in their lanes. Start one: `overspill router` (or `make up` for a stack)."
+NO_VM = "No VM is heard, so jobs wait. Start one: `overspill vm` (or `make up` for a stack)."
+_COLOURS = {"ready": "green", "busy": "cyan", "joined": "yellow", "draining": "yellow", "lost": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which percent of CPU and of RAM a VM counts as loaded."""
+
+    cpu: float
+    ram: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The fleet as heard and counted at `now` (seconds, the listener's clock)."""
+
+    vms: Sequence[VmView]
+    routers: Sequence[RouterStatus]
+    depths: Mapping[str, int | None]
+    now: float
+
+
+def queues_of(vms: Sequence[VmView]) -> list[str]:
+    """Every queue worth counting."""
+    shared = [OVERFLOW, DEAD, JOBS_UNKNOWN, JOBS_RETURNED]
+    return [*map(lane, range(LANES)), *map(parked_queue, OPERATIONS), *shared, *(vm_queue(vm.name) for vm in vms)]
+
+
+def counts(look: Look) -> dict[str, int]:
+    """Messages that wait, by where: `lanes` is the sum of all, `unanswered` those whose problem is still to be sent."""
+    depth = {queue: count or 0 for queue, count in look.depths.items()}
+    parked = {parked_queue(operation): depth.get(parked_queue(operation), 0) for operation in OPERATIONS}
+    return {
+        "lanes": sum(depth.get(lane(number), 0) for number in range(LANES)),
+        **parked,
+        "overflow": depth.get(OVERFLOW, 0),
+        "unanswered": depth.get(JOBS_UNKNOWN, 0) + depth.get(JOBS_RETURNED, 0),
+        "dead": depth.get(DEAD, 0),
+    }
+
+
+def reasons(look: Look) -> list[str]:
+    """Why jobs wait, or would."""
+    said = {f"{operation}: {why}" for router in look.routers for operation, why in router.waiting.items()}
+    found = [] if look.routers else [NO_ROUTER]
+    return found + ([] if look.vms else [NO_VM]) + sorted(said)
+
+
+def as_json(look: Look) -> dict[str, Any]:
+    """The look for programs."""
+    return {
+        "vms": [_vm_json(vm, look) for vm in look.vms],
+        "queues": counts(look),
+        "routers": [router.model_dump() for router in look.routers],
+        "waiting": reasons(look),
+    }
+
+
+def _vm_json(vm: VmView, look: Look) -> dict[str, Any]:
+    plain = ("name", "state", "cores", "slots", "operations", "oldest_running_s")
+    return {
+        **{name: getattr(vm, name) for name in plain},
+        "cpu_percent": round(vm.cpu_percent, 1),
+        "ram_percent": round(vm.ram_percent, 1),
+        "held": len(vm.held),
+        "queued": look.depths.get(vm_queue(vm.name)),
+        "not_served": dict(vm.not_served),
+        "age_s": round(vm.age_s(look.now), 1),
+    }
+
+
+def render(look: Look, thresholds: Thresholds) -> RenderableType:
+    """The look for people."""
+    parts: list[RenderableType] = [_table(look, thresholds)] if look.vms else []
+    waiting = "  ".join(f"{name} {count}" for name, count in counts(look).items())
+    parts.append(Text(f"Waiting: {waiting}"))
+    parts += [Text(f"- {reason}", "yellow") for reason in reasons(look)]
+    parts += [Text(f"- {name}", "yellow") for name in _not_served(look)]
+    return Group(*parts)
+
+
+def _table(look: Look, thresholds: Thresholds) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("VM", "state"):
+        table.add_column(name)
+    for name in ("CPU", "RAM", "running", "held", "beat"):
+        table.add_column(name, justify="right")
+    table.add_column("operations", overflow="fold")
+    for vm in look.vms:
+        table.add_row(
+            vm.name,
+            Text(vm.state, _COLOURS[vm.state]),
+            percent(vm.cpu_percent, thresholds.cpu),
+            percent(vm.ram_percent, thresholds.ram),
+            f"{min(len(vm.held), vm.slots)}/{vm.slots}",
+            f"{len(vm.held)}/{vm.slots + vm.look_ahead}",
+            f"{vm.age_s(look.now):.1f} s",
+            ", ".join(vm.operations) or "none",
+        )
+    return table
+
+
+def percent(value: float, threshold: float) -> Text:
+    """A load, green below the threshold; from there on red, and marked for those who don't see the colour."""
+    loaded = value >= threshold
+    return Text(f"{'!' if loaded else ''}{value:.0f} %", "red" if loaded else "green")
+
+
+def _not_served(look: Look) -> list[str]:
+    return [f"{vm.name} doesn't serve {name}: {why}" for vm in look.vms for name, why in vm.not_served.items()]
