@@ -141,6 +141,9 @@ class Worker:
 
     def _on_job(self, delivery: Delivery) -> None:
         message = delivery.message
+        if self._state == "draining":
+            self._bus.reject(delivery, requeue=True)
+            return
         try:
             job = Job.from_message(message, now_ms())
         except BadInput as error:

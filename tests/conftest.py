@@ -6,9 +6,11 @@ management plugin, at `OVERSPILL_TEST_MANAGEMENT_URL` (by default port 15672 of 
 
 import base64
 import os
+import tempfile
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
 
@@ -56,9 +58,14 @@ class ManagedBroker:
 
 
 @pytest.fixture(scope="session")
-def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
-    """One private node for the whole run."""
-    broker = PrivateBroker(tmp_path_factory.mktemp("rabbitmq"))
+def private_broker() -> Iterator[PrivateBroker]:
+    """One private node for the whole run, its data gone afterwards: pytest would keep those of the last runs."""
+    with tempfile.TemporaryDirectory(prefix="overspill-test-", ignore_cleanup_errors=True) as folder:
+        yield from _one_broker(Path(folder))
+
+
+def _one_broker(folder: Path) -> Iterator[PrivateBroker]:
+    broker = PrivateBroker(folder)
     try:
         broker.start()
     except SetupError as error:

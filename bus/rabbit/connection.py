@@ -20,7 +20,7 @@ from bus.topology import Queue, Topology
 log = logging.getLogger(__name__)
 
 _FIRST_DELAY_S: Final = 0.2
-_LONGEST_DELAY_S: Final = 10.0
+_LONGEST_DELAY_S: Final = 3.0
 _LOSSES: Final = (AMQPError, OSError, TimeoutError, BusError)
 """What a session that ends raises in those who wait for it."""
 

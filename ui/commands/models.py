@@ -58,7 +58,7 @@ def pull_models(names: Names = None) -> None:
 
 
 def verify_models(names: Names = None) -> None:
-    """Check the sums of models on this machine: those named, else all that are here. Exit status 1 when one is wrong."""
+    """Check the sums of the models named, else of all that are here. Exit status 1 when one is wrong."""
     models, wrong = _models(), False
     chosen = _named(names) if names else [weights for weights in CATALOGUE.values() if _any_here(models, weights)]
     console = Console(highlight=False)

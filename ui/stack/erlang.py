@@ -1,4 +1,6 @@
-"""A remote control for a RabbitMQ node: one small Erlang process that stays connected.
+"""The Erlang we speak to a RabbitMQ node: what it runs to survive a kill, and a remote control.
+
+The remote control is one small Erlang process that stays connected.
 
 `rabbitmqctl` starts a whole Erlang for each call, over a second of CPU; this one starts once and answers in
 milliseconds, through the same functions of the broker, and needs no management plugin.
@@ -11,6 +13,26 @@ from pathlib import Path
 
 from bus.errors import SetupError
 from ui.stack.processes import die_with_us, end
+
+# Ra, below the quorum queues and streams, keeps the list of its logs in tables that Erlang writes out only after three
+# quiet minutes (in RabbitMQ 3.10). A node killed before that forgets the messages of its newest queues, and these never
+# elect a leader again. So the tables are written out four times a second.
+_KEEP_NEW_QUEUES = (
+    "timer:apply_interval(250,lists,foreach,[fun(Table)->catch(dets:sync(Table))end,"
+    "[ra_directory_reverse,ra_coordination_directory_reverse]])"
+)
+
+# On a node of its own a quorum queue is its own leader; after a kill one in some stays a follower of nobody for ever
+# (in RabbitMQ 3.10), and whoever declares or consumes it waits for ever. Those are asked to stand for election.
+_ELECT_LEADERS = (
+    "timer:apply_interval(1000,erlang,apply,[fun()->(catch(lists:foreach("
+    "fun({Name,follower})->(catch(ra:trigger_election({Name,node()},500)));(_)->[]end,ets:tab2list(ra_state))))end,[]])"
+)
+
+# A timer ends with the process that asked for it, so one is made that lasts. The node's start script splits this at
+# spaces: it has none.
+SURVIVE_A_KILL = f"-eval spawn(fun()->{_KEEP_NEW_QUEUES},{_ELECT_LEADERS},timer:sleep(infinity)end)."
+"""Arguments of the node's Erlang."""
 
 # One line in, one line out: `ok`, or what went wrong. It ends at the end of its input.
 _PROGRAM = """

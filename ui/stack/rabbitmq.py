@@ -19,28 +19,12 @@ from urllib.parse import quote
 from bus.errors import SetupError
 from bus.settings import MIB
 from ui.stack import plugins
-from ui.stack.erlang import Control
+from ui.stack.erlang import SURVIVE_A_KILL, Control
 from ui.stack.processes import LOOPBACK, die_with_us, end, free_port, is_free, kill_group, wait_until, write_private
 
 PLUGINS = ("rabbitmq_consistent_hash_exchange",)
 _NODE = "overspill@localhost"
 _HANDOVER_S = 20
-
-# Ra, below the quorum queues and streams, keeps the list of its logs in tables that Erlang writes out only after three
-# quiet minutes (in RabbitMQ 3.10). A node killed before that forgets the messages of its newest queues, and these never
-# elect a leader again. So the tables are written out four times a second. The node's start script splits this at
-# spaces: it has none.
-_KEEP_NEW_QUEUES = (
-    "timer:apply_interval(250,lists,foreach,[fun(Table)->catch(dets:sync(Table))end,"
-    "[ra_directory_reverse,ra_coordination_directory_reverse]])."
-)
-
-# On a node of its own a quorum queue is its own leader; after a kill one in some stays a follower of nobody for ever
-# (in RabbitMQ 3.10), and whoever declares or consumes it waits for ever. Those are asked to stand for election.
-_ELECT_LEADERS = (
-    "timer:apply_interval(1000,erlang,apply,[fun()->(catch(lists:foreach("
-    "fun({Name,follower})->(catch(ra:trigger_election({Name,node()},500)));(_)->[]end,ets:tab2list(ra_state))))end,[]])."
-)
 
 # Debian's and Red Hat's own script; the one in their sbin turns itself into the user `rabbitmq` first.
 _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -117,7 +101,7 @@ def environment(folder: Path, account: Account) -> dict[str, str]:
         "RABBITMQ_CONF_ENV_FILE": str(folder / "env.conf"),
         "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
         "RABBITMQ_PID_FILE": str(folder / "pid"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{loopback_only} -start_epmd false -eval {_KEEP_NEW_QUEUES} -eval {_ELECT_LEADERS}",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{loopback_only} -start_epmd false {SURVIVE_A_KILL}",
         "RUNNING_UNDER_SYSTEMD": "true",  # the script then becomes the node instead of waiting for it
     }
 

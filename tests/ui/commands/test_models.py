@@ -81,4 +81,4 @@ def test_an_unknown_name_is_answered_with_the_known_ones(folder: Path, command: 
 
 
 def test_the_defaults_are_the_operations_own() -> None:
-    assert models.DEFAULTS == (RemoveBackgroundParams().model, CaptionParams().model)
+    assert (RemoveBackgroundParams().model, CaptionParams().model) == models.DEFAULTS

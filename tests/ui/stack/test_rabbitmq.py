@@ -92,7 +92,7 @@ def test_a_node_keeps_its_account_ports_and_messages_over_a_kill_and_leaves_noth
         channel.confirm_delivery()
         channel.basic_publish("", "q", b"still here", pika.BasicProperties(delivery_mode=2))
 
-    time.sleep(1)  # see _KEEP_NEW_QUEUES: a younger queue may not survive the kill
+    time.sleep(1)  # see SURVIVE_A_KILL: a younger queue may not survive the kill
     broker.restart(kill=True)
     assert broker.url("kept") == url
 
