@@ -1,11 +1,12 @@
 #!/bin/sh
-# Create a virtual environment and install overspill into it, editable, with what a VM and the tests need.
-# usage: setup-venv.sh PYTHON FOLDER
+# Create a virtual environment and install overspill into it, editable, with the optional dependencies asked for.
+# usage: setup-venv.sh PYTHON FOLDER EXTRAS
 set -eu
 . "$(dirname "$0")/privileges.sh"
 
 python=$1
 venv=$2
+extras=$3
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     echo "overspill needs Python 3.11 or newer; $python is $("$python" -V 2>&1). Try: make PYTHON=python3.11 ..." >&2
@@ -23,6 +24,6 @@ if [ ! -x "$venv/bin/python" ]; then
     echo "Creating $venv ..."
     "$python" -m venv "$venv"
 fi
-echo "Installing overspill and what it needs into $venv; the first time takes a minute or two ..."
-"$venv/bin/python" -m pip install -qq --disable-pip-version-check --editable '.[vm,dev]'
+echo "Installing overspill and what it needs into $venv; the first time takes minutes ..."
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --editable ".[$extras]"
 echo "Installed."

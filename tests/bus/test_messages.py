@@ -369,7 +369,7 @@ EVENTS = [
     (BEAT, messages.heartbeat_key("vm1"), "vm.heartbeat.vm1"),
     (JobEvent(state="routed", job="1", operation="sketch", at_ms=1), None, "job.routed.sketch"),
     (VmEvent(state="lost", vm="vm1", at_ms=1, reason="silent for 3 s"), None, "vm.lost.vm1"),
-    (RouterStatus(router="r", at_ms=1, active=True, routed=3, waiting={"caption": "no VM"}), None, "router.status"),
+    (RouterStatus(router="r", at_ms=1, routed=3, waiting={"caption": "no VM"}), None, "router.status"),
 ]
 
 

@@ -145,5 +145,5 @@ def test_the_broker_contract_holds_on_rabbitmq_4(stack: Stack, tmp_path: Path) -
     }
     # Not those of the private node (they bring their own RabbitMQ), nor the examples (they want Node.js).
     left_out = [f"--ignore=tests/{name}" for name in ("ui", "compose", "journey/test_examples.py")]
-    suite = (sys.executable, "-m", "pytest", "-m", "broker", *left_out, "--basetemp", tmp_path / "suite")
+    suite = (sys.executable, "-m", "pytest", "-m", "broker", *left_out, f"--basetemp={tmp_path / 'suite'}")
     run(*suite, environment=environment, cwd=PROJECT, timeout_s=400)
