@@ -172,6 +172,10 @@ class Dispatcher:
         # Not placed at once: what was refused may be refused again, and a beat or a tick is soon enough.
         return self._collecting(now)
 
+    def uncollected(self, queue: str) -> None:
+        """A queue to be collected was not there, or did not answer: it is asked for again."""
+        self._collected.discard(queue)
+
     def tick(self, now: Moment) -> list[Command]:
         """Time passes: VMs are lost, jobs expire, waiting jobs are tried again."""
         commands = self._changed(self._fleet.tick(now.mono_s), now)

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.25
 TICKS_A_STATUS = 4
+COLLECT_AGAIN_S = 5.0
+"""Before a queue to be collected that was not there, or did not answer, is asked for again."""
 _SETTLED = ("done", "failed", "retried", "unanswerable")
 """The states after which a VM no longer holds a job."""
 
@@ -217,11 +219,17 @@ class Router:
                     if consumer is not None:
                         await self._bus.cancel(consumer)
                 elif command.queue not in self._collectors:
-                    self._collectors[command.queue] = await self._bus.consume(
-                        command.queue, self._on_job, prefetch=self._prefetch, optional=True
-                    )
+                    await self._begin_collecting(command.queue)
             except (BusError, OSError, TimeoutError) as error:
                 log.warning("taking jobs out of %s: %s", command.queue, error)
+
+    async def _begin_collecting(self, queue: str) -> None:
+        consumer = await self._bus.consume(queue, self._on_job, prefetch=self._prefetch, optional=True)
+        if consumer.found or not self._bus.connected:
+            self._collectors[queue] = consumer
+            return
+        await self._bus.cancel(consumer)
+        asyncio.get_running_loop().call_later(COLLECT_AGAIN_S, self._dispatcher.uncollected, queue)
 
 
 def _read(delivery: Delivery) -> object:

@@ -205,10 +205,16 @@ class Bus:
                 await session.call(session.work.queue_delete, queue)
 
     async def depths(self, queues: Iterable[str]) -> dict[str, int | None]:
-        """Messages ready in each queue, or None where there is no such queue. Raises Disconnected."""
+        """Messages ready in each queue, or None where there is no such queue.
+
+        Raises Disconnected, and BusError when a queue does not answer.
+        """
         if self._session is None or not self.connected:
             raise Disconnected(f"no connection to the broker at {self.address}")
-        return {queue: await depth(self._session, queue) for queue in queues}
+        try:
+            return {queue: await depth(self._session, queue) for queue in queues}
+        except TimeoutError as error:
+            raise BusError(f"{error}: it may have no leader. Run `rabbitmq-diagnostics check_virtual_hosts`.") from None
 
     # -- the life of the connection
 

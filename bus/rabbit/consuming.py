@@ -12,6 +12,7 @@ from bus.rabbit.session import Session, depth
 from bus.topology import Queue
 
 _RETURNS = "x-delivery-count"
+_OPTIONAL_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,16 @@ class Consumer:
     bindings: tuple[tuple[str, str], ...] = ()
     """(exchange, key) pairs, for a queue of our own; empty for one that the topology declares."""
     optional: bool = False
-    """The queue may be missing; then there is nothing to consume, in this session."""
+    """The queue may be missing, or not answer; then there is nothing to consume, in this session."""
     tag: str | None = None
     """What the broker knows it by, in the session called `session`; None when there is nothing to cancel."""
     session: int = 0
     cancelled: bool = False
+
+    @property
+    def found(self) -> bool:
+        """Whether there was a queue to consume, in the latest session."""
+        return self.tag is not None
 
     @property
     def private(self) -> bool:
@@ -79,11 +85,16 @@ async def end(session: Session, consumer: Consumer) -> None:
 
 
 async def _queue_of(session: Session, consumer: Consumer) -> str | None:
-    """The queue to consume; None where an optional one is missing."""
+    """The queue to consume; None where an optional one is missing or does not answer."""
     if consumer.private:
         return await _private_queue(session, consumer)
-    if consumer.optional and await depth(session, consumer.queue.name) is None:
-        return None
+    if consumer.optional:
+        # Asked on a channel of its own: a queue without a leader never replies, and would hold up all the others.
+        try:
+            there = await depth(session, consumer.queue.name, _OPTIONAL_TIMEOUT_S) is not None
+        except TimeoutError:
+            there = False
+        return consumer.queue.name if there else None
     return consumer.queue.name
 
 

@@ -192,17 +192,22 @@ async def declare(session: Session, topology: Topology) -> None:
             await session.call(channel.queue_bind, binding.destination, binding.source, binding.key)
 
 
-async def depth(session: Session, queue: str) -> int | None:
-    """Messages ready in a queue, or None where there is no such queue. Raises Disconnected."""
+async def depth(session: Session, queue: str, timeout_s: float = _OPEN_TIMEOUT_S) -> int | None:
+    """Messages ready in a queue, or None where there is no such queue.
+
+    Raises Disconnected, and TimeoutError when the queue does not answer (a quorum queue without a leader).
+    """
     # Asking for a queue that is not there closes the channel that asks, so each question has its own.
     channel = await session.channel(essential=False)
     reply: asyncio.Future[int | None] = session.loop.create_future()
     channel.add_on_close_callback(lambda *_: _resolve(reply, None))
     channel.queue_declare(queue, passive=True, callback=lambda frame: _resolve(reply, frame.method.message_count))
     either: set[asyncio.Future[Any]] = {reply, session.closed}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED, timeout=_OPEN_TIMEOUT_S)
-    if session.closed.done() or not reply.done():
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED, timeout=timeout_s)
+    if session.closed.done():
         raise Disconnected(f"the connection was lost while asking for {queue}")
+    if not reply.done():
+        raise TimeoutError(f"queue {queue} does not answer")
     count = reply.result()
     if channel.is_open:
         channel.close()

@@ -122,6 +122,14 @@ def test_a_draining_vm_is_emptied_too() -> None:
     assert Collect("vm.vm1") in Desk("vm1").beat("vm1", worker="draining")
 
 
+def test_a_queue_that_could_not_be_collected_is_asked_for_again() -> None:
+    desk = Desk("vm1")
+    assert Collect("vm.vm1") in desk.later(4)
+    assert desk.later(1) == []
+    desk.dispatcher.uncollected("vm.vm1")
+    assert desk.later(1) == [Collect("vm.vm1")]
+
+
 def test_an_operation_nobody_serves_steps_aside_and_comes_back() -> None:
     desk = Desk("vm1", not_served={"caption": "no weights"})
     (parked,) = desk.job(routing_key="caption")

@@ -1,0 +1,268 @@
+"""The router's shell on a real broker: what the dispatcher decides is done, and settled only then."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from bus.messages import Heartbeat, JobEvent, RouterStatus, heartbeat_key, read_event
+from bus.rabbit import Bus
+from bus.settings import Settings
+from bus.topology import DEAD, EVENTS, HEARTBEATS, JOBS, LANES, VMS, lane, of_vm, parked_queue, shared, vm_queue
+from producers.dispatcher import Dispatcher
+from producers.placement import Rules
+from producers.router import Router, serve_router
+from telemetry.fleet import Fleet
+from telemetry.fleet import Rules as FleetRules
+from tests.bus.rabbit.foreign import Foreign, Got, eventually, network
+
+LIMIT = 1000
+PATIENT = Settings(beat_interval_s=60)
+"""A VM heard of once stays alive for the test."""
+IMPATIENT = Settings(beat_interval_s=0.3)
+
+
+class Site:
+    """A router at work, callers before it, and VMs behind it that a test plays itself."""
+
+    def __init__(self, bus: Bus, foreign: Foreign) -> None:
+        self.bus = bus
+        self.foreign = foreign
+        self.replies = foreign.queue()
+        self._told = foreign.listen(EVENTS, "#")
+        self._seq = 0
+
+    def job(self, operation: str = "sketch", body: bytes = b"picture", **properties: Any) -> None:
+        given = {"reply_to": self.replies, "message_id": "j1", "headers": {"user": "anna"}} | properties
+        self.foreign.publish(JOBS, operation, body, **given)
+
+    def beat(self, vm: str = "vm1", **changes: Any) -> None:
+        self._seq += 1
+        figures: dict[str, Any] = {"cpu_percent": 5.0, "ram_percent": 30.0, "cores": 2, "slots": 1, "look_ahead": 1}
+        figures |= {"operations": ("sketch",), "worker": "ready"} | changes
+        beat = Heartbeat(vm=vm, session=f"{vm}'s", started_ms=1, seq=self._seq, at_ms=1, **figures)
+        self.foreign.publish(HEARTBEATS, heartbeat_key(vm), beat.model_dump_json().encode())
+
+    async def vm(self, name: str = "vm1") -> None:
+        """A VM with a queue, heard of for the first time."""
+        await self.bus.declare(of_vm(name))
+        self.beat(name)
+
+    async def placed(self, vm: str = "vm1") -> Got:
+        return await self.foreign.get(vm_queue(vm))
+
+    async def problem(self) -> dict[str, Any]:
+        got = await self.foreign.get(self.replies)
+        told: dict[str, Any] = json.loads(got.body)
+        told["slug"] = told["type"].rpartition(":")[2]
+        return told
+
+    async def told(self, state: str) -> JobEvent:
+        """The next event of this state."""
+        while True:
+            event = read_event((await self.foreign.get(self._told)).body)
+            if isinstance(event, JobEvent) and event.state == state:
+                return event
+
+    async def status(self) -> RouterStatus:
+        while True:
+            event = read_event((await self.foreign.get(self._told)).body)
+            if isinstance(event, RouterStatus):
+                return event
+
+    async def settled(self) -> None:
+        """The router holds nothing, and nothing lies where it takes jobs from."""
+        await self.bus.close()
+        ours = [*map(lane, range(LANES)), "jobs.unknown", "jobs.returned", parked_queue("sketch")]
+        await eventually(lambda: all(self.foreign.depth(queue) == 0 for queue in ours))
+
+
+async def routing(site: Site, settings: Settings) -> "asyncio.Task[None]":
+    """A router at work, once it hears heartbeats."""
+    fleet = Fleet(FleetRules.of(settings))
+    dispatcher = Dispatcher(fleet, Rules(), max_image_bytes=LIMIT, name="r1")
+    task = asyncio.create_task(Router(site.bus, dispatcher, lane_prefetch=2).run())
+    await site.status()
+    return task
+
+
+async def _site(url: str, through: str, settings: Settings) -> AsyncIterator[Site]:
+    async with Bus(through, name="test", topology=shared()) as bus:
+        with Foreign(url) as foreign:
+            site = Site(bus, foreign)
+            task = await routing(site, settings)
+            yield site
+            assert not task.done()  # it outlives whatever a test sent
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.fixture
+async def site(amqp_url: str) -> AsyncIterator[Site]:
+    async for site in _site(amqp_url, amqp_url, PATIENT):
+        yield site
+
+
+pytestmark = pytest.mark.broker
+
+
+async def test_a_job_is_placed_on_a_vm_and_leaves_its_lane(site: Site) -> None:
+    await site.vm()
+    site.job(correlation_id=b"\xffmine", priority=7, headers={"user": "anna", "params": {"format": "png"}})
+    got = await site.placed()
+    assert (got.body, got.properties.message_id, got.properties.reply_to) == (b"picture", "j1", site.replies)
+    assert (got.properties.correlation_id, got.properties.priority) == (b"\xffmine", 7)
+    assert got.properties.delivery_mode == 2
+    expected = {"user": "anna", "operation": "sketch", "attempt": 1, "params": '{"format": "png"}', "site": "any"}
+    assert expected.items() <= got.headers.items()
+    routed = await site.told("routed")
+    assert (routed.job, routed.vm, routed.candidates[0].vm) == ("j1", "vm1", "vm1")
+    await site.settled()
+
+
+async def test_the_next_job_waits_in_its_lane_until_a_vm_says_that_one_is_done(site: Site) -> None:
+    await site.vm()
+    for number in range(3):
+        site.job(message_id=f"j{number}")
+    await site.placed()
+    await site.placed()
+    assert (await site.status()).waiting.keys() <= {"sketch"}
+    assert site.foreign.taken(vm_queue("vm1")) is None
+    done = JobEvent(state="done", job="j0", operation="sketch", vm="vm1", at_ms=1)
+    site.foreign.publish(EVENTS, done.key, done.model_dump_json().encode())
+    assert (await site.placed()).properties.message_id == "j2"
+    await site.settled()
+
+
+async def test_an_operation_that_nobody_knows_is_answered(site: Site) -> None:
+    site.job("sharpen")
+    told = await site.problem()
+    assert (told["slug"], told["field"]) == ("unknown-operation", "routing_key")
+    assert "'sharpen'" in told["detail"]
+    assert (await site.told("failed")).problem == "unknown-operation"
+    await site.settled()
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no picture": ({"body": b""}, "empty-image"),
+    "too many bytes": ({"body": bytes(LIMIT + 1)}, "too-many-bytes"),
+    "a user that is a list": ({"headers": {"user": ["anna"]}}, "bad-field"),
+    "params that are no JSON": ({"headers": {"params": "{"}}, "bad-field"),
+}
+
+
+@pytest.mark.parametrize(("message", "slug"), BAD.values(), ids=BAD)
+async def test_a_job_that_cannot_run_anywhere_is_answered_at_once(
+    site: Site, message: dict[str, Any], slug: str
+) -> None:
+    site.job(**message)
+    assert (await site.problem())["slug"] == slug
+    assert (await site.told("failed")).job == "j1"
+    await site.settled()
+
+
+async def test_a_job_that_expires_in_its_lane_is_answered(site: Site) -> None:
+    site.job(expiration="1")
+    assert (await site.problem())["slug"] == "expired"
+    await site.settled()
+
+
+async def test_a_job_that_nobody_waits_for_is_kept_for_the_operator(site: Site) -> None:
+    await site.vm()
+    site.job(reply_to=None)
+    dead = await site.foreign.get(DEAD)
+    assert (dead.body, dead.headers["operation"]) == (b"picture", "sketch")
+    assert "reply_to" in dead.headers["reason"]
+    assert (await site.told("unanswerable")).job == "j1"
+    await site.settled()
+
+
+async def test_a_problem_whose_caller_is_gone_is_told_and_settled(site: Site) -> None:
+    site.job("sharpen", reply_to="nobody-listens-here")
+    assert "nobody-listens-here" in ((await site.told("unanswerable")).reason or "")
+    await site.settled()
+
+
+async def test_a_job_of_an_operation_that_no_vm_serves_is_parked_until_one_does(site: Site) -> None:
+    site.job()
+    assert (await site.told("parked")).job == "j1"
+    await site.vm()
+    assert (await site.placed()).headers["attempt"] == 1
+    await site.settled()
+
+
+async def test_garbage_among_heartbeats_and_events_is_passed_over(site: Site) -> None:
+    for body in (b"", b"\xff\xfe", b"[]", b'{"kind": "heartbeat"}', b'{"kind": "vm", "state": "lost"}'):
+        site.foreign.publish(HEARTBEATS, "vm.heartbeat.vm1", body)
+        site.foreign.publish(EVENTS, "job.done.sketch", body)
+    await site.vm()
+    site.job()
+    assert (await site.placed()).body == b"picture"
+
+
+async def test_a_vm_without_a_queue_loses_no_job(site: Site) -> None:
+    site.beat("ghost")
+    site.job()
+    await asyncio.sleep(0)
+    await site.vm("vm1")
+    assert (await site.placed("vm1")).properties.message_id == "j1"
+    await site.settled()
+
+
+async def test_jobs_in_a_lost_vms_queue_go_elsewhere(amqp_url: str) -> None:
+    async for site in _site(amqp_url, amqp_url, IMPATIENT):
+        await site.vm("vm1")
+        site.job()
+        assert (await site.told("routed")).vm == "vm1"
+        await eventually(lambda: site.foreign.depth(vm_queue("vm1")) == 0)  # vm1 falls silent, and is emptied
+        await site.vm("vm2")
+        got = await site.placed("vm2")
+        assert (got.properties.message_id, got.headers["attempt"]) == ("j1", 1)
+
+
+async def test_a_lost_connection_loses_and_repeats_no_job(amqp_url: str) -> None:
+    async with network(amqp_url) as between:
+        async for site in _site(amqp_url, between.url, PATIENT):
+            await site.vm()
+            for number in range(4):
+                site.job(message_id=f"j{number}")
+            await eventually(lambda: site.foreign.depth(vm_queue("vm1")) == 2)
+            between.cut()
+            await eventually(lambda: not site.bus.connected)
+            between.mend()
+            await eventually(lambda: site.bus.connected)
+            got = [(await site.placed()).properties.message_id for _ in range(2)]
+            site.beat(slots=4)
+            got += [(await site.placed()).properties.message_id for _ in range(2)]
+            assert sorted(str(job) for job in got) == ["j0", "j1", "j2", "j3"]
+            await site.settled()
+
+
+@pytest.fixture
+def foreign(amqp_url: str) -> Iterator[Foreign]:
+    with Foreign(amqp_url) as client:
+        yield client
+
+
+async def test_a_router_serves_until_it_is_told_to_stop(amqp_url: str, foreign: Foreign) -> None:
+    foreign.channel.exchange_declare(EVENTS, "topic", durable=True)
+    told = foreign.listen(EVENTS, "router.status")
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve_router(Settings(), amqp_url, stop))
+    status = read_event((await foreign.get(told)).body)
+    assert isinstance(status, RouterStatus)
+    foreign.channel.exchange_declare(VMS, passive=True)
+    stop.set()
+    await serving
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_router_that_waits_for_its_broker_can_be_stopped() -> None:
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve_router(Settings(), "amqp://127.0.0.1:1", stop))
+    await asyncio.sleep(0)
+    stop.set()
+    await serving
+    assert asyncio.all_tasks() == {asyncio.current_task()}
