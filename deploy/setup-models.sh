@@ -7,3 +7,5 @@ if ! "$1" models pull; then
     echo "Not every model could be fetched. Operations without one are not served; the others are." >&2
     echo "Try again at any time: $1 models pull" >&2
 fi
+echo "Loading each operation once; what is compiled on first use is then ready ..."
+"$1" doctor >/dev/null 2>&1 || true # `make up` may come before a broker: only the loading matters here

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from consumers.models import Models
-from consumers.operations.operation import Operation, Params, Runner
+from consumers.operations.operation import Operation, Params, Runner, require
 
 
 class CaptionParams(Params):
@@ -18,6 +18,7 @@ class CaptionParams(Params):
 
 
 def _load(models: Models, threads: int) -> Runner:
+    require(models, "caption", CaptionParams().model)
     from consumers.operations.describer import Describer  # noqa: PLC0415 (torch: only where captions are made)
 
     return Describer(models, threads)

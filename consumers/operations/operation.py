@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bus.errors import BadInput, SetupError
 from bus.problems import bad_field
-from consumers.models import Models
+from consumers.models import CATALOGUE, Models, pull_hint
 
 ImageFormat = Literal["png", "jpeg", "webp"]
 
@@ -39,6 +39,12 @@ class Output:
 
 class Unavailable(SetupError):
     """This machine can't run the operation; the message says why and how to mend it."""
+
+
+def require(models: Models, operation: str, name: str) -> None:
+    """Make sure that a model was pulled, before anything heavy is imported for it. Raises Unavailable."""
+    if models.missing(CATALOGUE[name]):
+        raise Unavailable(f"{operation} has no model: {name} isn't on this machine; {pull_hint(name)}")
 
 
 class Runner(ABC):

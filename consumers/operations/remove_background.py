@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from consumers.models import Models
-from consumers.operations.operation import ImageFormat, Operation, Params, Runner
+from consumers.operations.operation import ImageFormat, Operation, Params, Runner, require
 
 Network = Literal[
     "u2netp",
@@ -41,6 +41,7 @@ class RemoveBackgroundParams(Params):
 
 
 def _load(models: Models, threads: int) -> Runner:
+    require(models, "remove-background", RemoveBackgroundParams().model)
     from consumers.operations.cutter import Cutter  # noqa: PLC0415 (rembg: only where backgrounds are removed)
 
     return Cutter(models, threads)

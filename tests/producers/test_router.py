@@ -1,6 +1,7 @@
 """The router's shell on a real broker: what the dispatcher decides is done, and settled only then."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -27,8 +28,9 @@ IMPATIENT = Settings(beat_interval_s=0.3)
 class Site:
     """A router at work, callers before it, and VMs behind it that a test plays itself."""
 
-    def __init__(self, bus: Bus, foreign: Foreign) -> None:
+    def __init__(self, bus: Bus, foreign: Foreign, router: Router) -> None:
         self.bus = bus
+        self.router = router
         self.foreign = foreign
         self.replies = foreign.queue()
         self._told = foreign.listen(EVENTS, "#")
@@ -74,25 +76,20 @@ class Site:
 
     async def settled(self) -> None:
         """The router holds nothing, and nothing lies where it takes jobs from."""
+        await eventually(lambda: not self.router._deliveries)
         await self.bus.close()
         ours = [*map(lane, range(LANES)), "jobs.unknown", "jobs.returned", parked_queue("sketch")]
         await eventually(lambda: all(self.foreign.depth(queue) == 0 for queue in ours))
 
 
-async def routing(site: Site, settings: Settings) -> "asyncio.Task[None]":
-    """A router at work, once it hears heartbeats."""
-    fleet = Fleet(FleetRules.of(settings))
-    dispatcher = Dispatcher(fleet, Rules(), max_image_bytes=LIMIT, name="r1")
-    task = asyncio.create_task(Router(site.bus, dispatcher, lane_prefetch=2).run())
-    await site.status()
-    return task
-
-
-async def _site(url: str, through: str, settings: Settings) -> AsyncIterator[Site]:
+@contextlib.asynccontextmanager
+async def at_work(url: str, through: str, settings: Settings) -> AsyncIterator[Site]:
     async with Bus(through, name="test", topology=shared()) as bus:
         with Foreign(url) as foreign:
-            site = Site(bus, foreign)
-            task = await routing(site, settings)
+            dispatcher = Dispatcher(Fleet(FleetRules.of(settings)), Rules(), max_image_bytes=LIMIT, name="r1")
+            site = Site(bus, foreign, Router(bus, dispatcher, lane_prefetch=2))
+            task = asyncio.create_task(site.router.run())
+            await site.status()  # it hears heartbeats by then
             yield site
             assert not task.done()  # it outlives whatever a test sent
             task.cancel()
@@ -101,7 +98,7 @@ async def _site(url: str, through: str, settings: Settings) -> AsyncIterator[Sit
 
 @pytest.fixture
 async def site(amqp_url: str) -> AsyncIterator[Site]:
-    async for site in _site(amqp_url, amqp_url, PATIENT):
+    async with at_work(amqp_url, amqp_url, PATIENT) as site:
         yield site
 
 
@@ -186,8 +183,10 @@ async def test_a_problem_whose_caller_is_gone_is_told_and_settled(site: Site) ->
 
 
 async def test_a_job_of_an_operation_that_no_vm_serves_is_parked_until_one_does(site: Site) -> None:
+    site.beat(operations=("caption",))
     site.job()
     assert (await site.told("parked")).job == "j1"
+    assert (await site.status()).waiting.keys() == {"sketch"}
     await site.vm()
     assert (await site.placed()).headers["attempt"] == 1
     await site.settled()
@@ -212,7 +211,7 @@ async def test_a_vm_without_a_queue_loses_no_job(site: Site) -> None:
 
 
 async def test_jobs_in_a_lost_vms_queue_go_elsewhere(amqp_url: str) -> None:
-    async for site in _site(amqp_url, amqp_url, IMPATIENT):
+    async with at_work(amqp_url, amqp_url, IMPATIENT) as site:
         await site.vm("vm1")
         site.job()
         assert (await site.told("routed")).vm == "vm1"
@@ -223,21 +222,21 @@ async def test_jobs_in_a_lost_vms_queue_go_elsewhere(amqp_url: str) -> None:
 
 
 async def test_a_lost_connection_loses_and_repeats_no_job(amqp_url: str) -> None:
-    async with network(amqp_url) as between:
-        async for site in _site(amqp_url, between.url, PATIENT):
-            await site.vm()
-            for number in range(4):
-                site.job(message_id=f"j{number}")
-            await eventually(lambda: site.foreign.depth(vm_queue("vm1")) == 2)
-            between.cut()
-            await eventually(lambda: not site.bus.connected)
-            between.mend()
-            await eventually(lambda: site.bus.connected)
-            got = [(await site.placed()).properties.message_id for _ in range(2)]
-            site.beat(slots=4)
-            got += [(await site.placed()).properties.message_id for _ in range(2)]
-            assert sorted(str(job) for job in got) == ["j0", "j1", "j2", "j3"]
-            await site.settled()
+    async with network(amqp_url) as between, at_work(amqp_url, between.url, PATIENT) as site:
+        await site.vm()
+        for number in range(4):
+            site.job(message_id=f"j{number}")
+        for _ in range(2):  # told only after the lane was acked
+            await site.told("routed")
+        between.cut()
+        await eventually(lambda: not site.bus.connected)
+        between.mend()
+        await eventually(lambda: site.bus.connected)
+        got = [(await site.placed()).properties.message_id for _ in range(2)]
+        site.beat(slots=4)
+        got += [(await site.placed()).properties.message_id for _ in range(2)]
+        assert sorted(str(job) for job in got) == ["j0", "j1", "j2", "j3"]
+        await site.settled()
 
 
 @pytest.fixture

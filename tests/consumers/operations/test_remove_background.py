@@ -143,7 +143,7 @@ def test_a_network_not_on_this_machine_is_the_callers_to_change(cutter: Runner) 
 
 @pytest.mark.usefixtures("cutter")  # rembg is imported once, with its warnings unheard
 def test_without_weights_it_is_unavailable_and_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match=r"u2netp.onnx is missing; run: overspill models pull u2netp"):
+    with pytest.raises(Unavailable, match=r"u2netp isn't on this machine; run: overspill models pull u2netp"):
         OPERATION.load(Models(tmp_path))
 
 
