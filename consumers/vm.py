@@ -22,15 +22,16 @@ async def serve_vm(settings: Settings, url: str, stop: asyncio.Event) -> None:
     machine = Machine()
     config = worker_config(settings, machine.cores)
     bus = Bus(url, name=f"vm {settings.vm_name}", topology=shared(), heartbeat_s=settings.amqp_heartbeat_s)
-    if not await unless_set(stop, bus.start()):
-        return
+    worker = Worker(bus, config)
+    worker.load()  # takes seconds, which the broker may need as well
     try:
-        await bus.declare(of_vm(settings.vm_name))
-        worker = Worker(bus, config)
-        agent = Agent(settings, uuid.uuid4().hex, machine, bus.post, worker.report)
-        worker.on_change = agent.beat
-        await _serve(worker, agent, stop, settings.job_timeout_s)
+        if await unless_set(stop, bus.start()):
+            await bus.declare(of_vm(settings.vm_name))
+            agent = Agent(settings, uuid.uuid4().hex, machine, bus.post, worker.report)
+            worker.on_change = agent.beat
+            await _serve(worker, agent, stop, settings.job_timeout_s)
     finally:
+        await worker.drain(0)
         await bus.close()
 
 

@@ -62,6 +62,7 @@ class Worker:
         self._runs: set[asyncio.Task[None]] = set()
         self._restarts: set[asyncio.Task[None]] = set()
         self._consumer: Consumer | None = None
+        self._loading: asyncio.Task[None] | None = None
         bus.on_disconnect = self._forget_waiting
 
     def report(self) -> WorkerReport:
@@ -79,12 +80,21 @@ class Worker:
             done=self._ends.done,
         )
 
-    async def start(self) -> None:
-        """Load the operations in every slot's process, then begin to take jobs."""
+    def load(self) -> "asyncio.Task[None]":
+        """Begin to load the operations in every slot's process; needs no broker."""
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load())
+        return self._loading
+
+    async def _load(self) -> None:
         served = await asyncio.gather(*(self._start_child(child) for child in self._children))
         self._served = served[0]
         for name, why in self._served.not_served.items():
             log.warning("%s is not served: %s", name, why)
+
+    async def start(self) -> None:
+        """Load the operations, then begin to take jobs."""
+        await self.load()
         self._consumer = await self._bus.consume(
             vm_queue(self._config.vm), self._on_job, prefetch=self._config.slots + self._config.look_ahead
         )
@@ -96,8 +106,8 @@ class Worker:
         self._become("draining")
         if self._consumer is not None:
             await self._bus.cancel(self._consumer)
-        for restart in self._restarts:
-            restart.cancel()
+        for starting in (*self._restarts, *([self._loading] if self._loading else [])):
+            starting.cancel()
         self._give_back_waiting()
         await wait_for_all(self._runs, grace_s)
         await asyncio.gather(*(asyncio.to_thread(child.close) for child in self._children))

@@ -42,6 +42,7 @@ class Bus:
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._failed: SetupError | None = None
+        self._told = ""
         self._changed = asyncio.Event()
         self.on_connect: Callable[[], None] = lambda: None
         self.on_disconnect: Callable[[], None] = lambda: None
@@ -222,17 +223,28 @@ class Bus:
         delay_s = _FIRST_DELAY_S
         while True:
             reason = await self._one_session()
-            if self._ready.is_set():
+            lost = self._ready.is_set()
+            if lost:
                 delay_s = _FIRST_DELAY_S
                 self._ready.clear()
                 self.on_disconnect()
             self._failed = setup_fault(reason, self.address)
-            level = logging.ERROR if self._failed else logging.WARNING
-            log.log(level, "%s; trying again", self._failed or f"connection to {self.address} lost: {said(reason)}")
+            self._tell(reason, lost=lost)
             if self._failed:
                 self._changed.set()
             await asyncio.sleep(delay_s * random.uniform(0.7, 1.3))  # noqa: S311 (spreads reconnects, no secret)
             delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
+
+    def _tell(self, reason: BaseException, *, lost: bool) -> None:
+        """Log what ended a session: a loss and a fault of the set-up each time, tries that fail alike only once."""
+        text = str(self._failed) if self._failed else said(reason)
+        if self._failed:
+            log.error("%s; trying again", text)
+        elif lost:
+            log.warning("connection to %s lost: %s; trying again", self.address, text)
+        elif text != self._told:
+            log.info("waiting for the broker at %s: %s", self.address, text)
+        self._told = text
 
     async def _one_session(self) -> BaseException:
         """Connect, declare, consume, then wait for the end; returns why it ended."""

@@ -1,6 +1,7 @@
 """A worker on a real broker, with a foreign client on the other side and a hand on its processes."""
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from typing import Any
 import psutil
 
 from bus.messages import JobEvent, read_event
+from bus.problems import PROBLEM_JSON
 from bus.rabbit import Bus
 from bus.topology import DEAD, EVENTS, JOBS, VMS, Binding, Exchange, Queue, Topology, of_vm, vm_queue
 from consumers.compute import ChildConfig
@@ -114,3 +116,11 @@ async def desk(url: str, config: WorkerConfig = CONFIG, *, through: str | None =
 def computing() -> list[int]:
     """The processes that compute for this test."""
     return [child.pid for child in psutil.Process().children() if "consumers.child" in child.cmdline()]
+
+
+def problem(got: Got) -> dict[str, Any]:
+    """The problem that an answer tells, with the last part of its type as `slug`."""
+    assert got.properties.content_type == PROBLEM_JSON
+    told: dict[str, Any] = json.loads(got.body)
+    told["slug"] = told["type"].rpartition(":")[2]
+    return told

@@ -82,15 +82,20 @@ class BrokerChild:
     def __init__(self, broker: PrivateBroker) -> None:
         self._broker = broker
 
-    async def start(self) -> None:
-        """Start the broker and wait until it answers. Raises SetupError when it can't."""
+    def spawn(self) -> str:
+        """Start the broker without waiting; returns the URL at which it will answer. Raises SetupError."""
         self._broker.spawn()  # not in another thread: the kernel ties the child to the thread that starts it
+        return self._broker.url()
+
+    async def wait_ready(self) -> None:
+        """Wait until the broker answers. Raises SetupError when it doesn't."""
         await asyncio.to_thread(self._broker.wait_ready)
 
     async def run(self) -> int:
         """Wait for its end, having started it first where it does not run."""
         if not self._broker.running:
-            await self.start()
+            self.spawn()
+            await self.wait_ready()
         return await _end_of(self._broker.process)
 
     async def stop(self, grace_s: float, hurry: asyncio.Event) -> None:

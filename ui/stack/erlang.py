@@ -34,15 +34,18 @@ _ELECT_LEADERS = (
 SURVIVE_A_KILL = f"-eval spawn(fun()->{_KEEP_NEW_QUEUES},{_ELECT_LEADERS},timer:sleep(infinity)end)."
 """Arguments of the node's Erlang."""
 
-# One line in, one line out: `ok`, or what went wrong. It ends at the end of its input.
+# One line in, one line out: `ok`, or what went wrong. It ends at the end of its input. A node just started again answers
+# AMQP a moment before it answers other nodes.
 _PROGRAM = """
 Node = list_to_atom(os:getenv("RABBITMQ_NODENAME")),
-Call = fun({Module, Function}, Arguments) ->
+Try = fun Again(Module, Function, Arguments, Tries) ->
     case rpc:call(Node, Module, Function, Arguments) of
         ok -> ok;
+        {badrpc, nodedown} when Tries > 0 -> timer:sleep(200), Again(Module, Function, Arguments, Tries - 1);
         Other -> throw(Other)
     end
 end,
+Call = fun({Module, Function}, Arguments) -> Try(Module, Function, Arguments, 50) end,
 All = <<".*">>,
 By = <<"overspill">>,
 Do = fun

@@ -38,7 +38,7 @@ class Up:
         self._cores = cores
         self._overspill = overspill
         self._stack = state.ours()
-        self._broker: list[Child] = []
+        self._broker: list[BrokerChild] = []
         self._programs: list[Child] = []
 
     async def run(self) -> None:
@@ -57,31 +57,33 @@ class Up:
             self._say("up", "stopped")
 
     async def _start(self, supervisor: Supervisor) -> None:
-        url = self._settings.amqp_url or await self._start_broker(supervisor)
-        if url is None:
-            return
-        self._note(replace(self._stack, environ={"AMQP_URL": url}))
+        url = self._settings.amqp_url or self._spawn_broker()
+        # Together with the broker: they load for seconds, and wait for it by themselves.
         for program in plan.programs(self._overspill, url, self._cores):
             child = ProgramChild(program, self._environ, self._say)
             self._programs.append(child)
             supervisor.keep(child)
+        if not await supervisor.unless_stopped(self._broker_answers(supervisor)):
+            return
+        self._note(replace(self._stack, environ={"AMQP_URL": url}))
         if await supervisor.unless_stopped(all_ready(url, self._settings, self._say)):
             self._note(replace(self._stack, ready=True))
             log = state.log_file(self._settings.state_dir)
             for line in plan.welcome(log, started_broker=self._settings.amqp_url is None, amqp_url=url):
                 self._say("up", line)
 
-    async def _start_broker(self, supervisor: Supervisor) -> str | None:
-        """Start a broker of our own; its URL, or None when a stop came first."""
+    def _spawn_broker(self) -> str:
+        """Start a broker of our own; returns the URL at which it will answer."""
         self._say("up", "starting a private RabbitMQ; this takes a few seconds")
-        broker = PrivateBroker(self._settings.state_dir / "broker")
-        child = BrokerChild(broker)
+        child = BrokerChild(PrivateBroker(self._settings.state_dir / "broker"))
         self._broker.append(child)
-        if not await supervisor.unless_stopped(child.start()):
-            return None
-        supervisor.keep(child)
-        self._say(plan.BROKER, "answers")
-        return broker.url()
+        return child.spawn()
+
+    async def _broker_answers(self, supervisor: Supervisor) -> None:
+        for child in self._broker:
+            await child.wait_ready()
+            supervisor.keep(child)
+            self._say(plan.BROKER, "answers")
 
     def _note(self, stack: state.Stack) -> None:
         self._stack = stack

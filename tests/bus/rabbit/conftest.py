@@ -6,9 +6,28 @@ import pytest
 
 from bus.rabbit import Bus
 from bus.topology import Queue, Topology
-from tests.bus.rabbit.foreign import Foreign
+from tests.bus.rabbit.foreign import Foreign, eventually
 
 WORK = Topology(queues=(Queue("work", {"x-queue-type": "quorum"}),))
+
+
+class Sessions:
+    """Counts the sessions of a bus."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.begun = 0
+        self.ended = 0
+        bus.on_connect = self._on_connect
+        bus.on_disconnect = self._on_disconnect
+
+    def _on_connect(self) -> None:
+        self.begun += 1
+
+    def _on_disconnect(self) -> None:
+        self.ended += 1
+
+    async def renewed(self) -> None:
+        await eventually(lambda: self.ended == 1 and self.begun == 1)
 
 
 @pytest.fixture

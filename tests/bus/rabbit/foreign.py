@@ -107,6 +107,8 @@ class Network:
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._up = True
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self.url = ""
 
     async def start(self) -> None:
@@ -120,11 +122,17 @@ class Network:
         for writer in self._open:
             writer.transport.abort()
 
+    def freeze(self) -> None:
+        """Let nothing through and close nothing, as a cable that was pulled."""
+        self._flowing.clear()
+
     def mend(self) -> None:
         self._up = True
+        self._flowing.set()
 
     async def stop(self) -> None:
         self.cut()
+        self._flowing.set()
         assert self._server is not None
         self._server.close()
         await asyncio.gather(*self._tasks)
@@ -138,16 +146,16 @@ class Network:
             return
         far_reader, far_writer = await asyncio.open_connection(self._broker.hostname, self._broker.port or 5672)
         self._open |= {writer, far_writer}
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+        await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         self._open -= {writer, far_writer}
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while piece := await reader.read(1 << 16):
-            writer.write(piece)
-            await writer.drain()
-    writer.transport.abort()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while piece := await reader.read(1 << 16):
+                await self._flowing.wait()
+                writer.write(piece)
+                await writer.drain()
+        writer.transport.abort()
 
 
 @contextlib.asynccontextmanager
