@@ -1,5 +1,6 @@
 """What went wrong between us and the broker, in words, and whether trying again can help."""
 
+from pika.adapters.utils.connection_workflow import AMQPConnectionWorkflowFailed, AMQPConnectorPhaseErrorBase
 from pika.exceptions import (
     AMQPConnectionError,
     ChannelClosedByBroker,
@@ -13,10 +14,20 @@ from bus.errors import SetupError
 
 def said(error: BaseException) -> str:
     """What went wrong, in words: pika wraps the cause several times."""
-    inner: BaseException | None = error
-    while isinstance(inner, AMQPConnectionError) and inner.args and isinstance(inner.args[0], BaseException):
-        inner = inner.args[0]
-    return f"{type(inner).__name__} {inner}".strip()
+    while (inner := _cause(error)) is not None:
+        error = inner
+    return f"{type(error).__name__} {error}".strip()
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """What pika's wrapper holds: the last of several tries, or the one error it was made of."""
+    if isinstance(error, AMQPConnectionWorkflowFailed):
+        inner: object = error.exceptions[-1] if error.exceptions else None
+    elif isinstance(error, AMQPConnectorPhaseErrorBase):
+        inner = error.exception
+    else:
+        inner = error.args[0] if isinstance(error, AMQPConnectionError) and error.args else None
+    return inner if isinstance(inner, BaseException) else None
 
 
 def setup_fault(error: BaseException, address: str) -> SetupError | None:

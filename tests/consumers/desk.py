@@ -115,7 +115,14 @@ async def desk(url: str, config: WorkerConfig = CONFIG, *, through: str | None =
 
 def computing() -> list[int]:
     """The processes that compute for this test."""
-    return [child.pid for child in psutil.Process().children() if "consumers.child" in child.cmdline()]
+    return [child.pid for child in psutil.Process().children() if "consumers.child" in _command(child)]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.ZombieProcess:  # another test's, about to be reaped
+        return []
 
 
 def problem(got: Got) -> dict[str, Any]:

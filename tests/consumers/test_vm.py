@@ -83,7 +83,7 @@ async def test_a_vm_serves_beats_while_it_computes_and_leaves_in_order(vm: Vm, f
 
 @pytest.mark.broker
 async def test_a_vm_told_to_stop_while_it_loads_stops(vm: Vm) -> None:
-    await vm.beat(worker="starting")
+    await eventually(computing)
     vm.stop.set()
     await vm.task
 
