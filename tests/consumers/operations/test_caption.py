@@ -164,7 +164,9 @@ def test_another_captioner_on_this_machine_is_opened(describer: "Describer", mon
 
 
 def test_without_weights_it_is_unavailable_and_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match=r"isn't on this machine; run: overspill models pull blip-image-captioning-base"):
+    with pytest.raises(
+        Unavailable, match=r"isn't on this machine; run: overspill models pull blip-image-captioning-base"
+    ):
         OPERATION.load(Models(tmp_path))
 
 
