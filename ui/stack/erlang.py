@@ -34,8 +34,8 @@ _ELECT_LEADERS = (
 SURVIVE_A_KILL = f"-eval spawn(fun()->{_KEEP_NEW_QUEUES},{_ELECT_LEADERS},timer:sleep(infinity)end)."
 """Arguments of the node's Erlang."""
 
-# One line in, one line out: `ok`, or what went wrong. It ends at the end of its input. A node just started again answers
-# AMQP a moment before it answers other nodes.
+# One line in, one line out: `ok`, or what went wrong. It ends at the end of its input. A node just started again
+# answers AMQP a moment before it answers other nodes.
 _PROGRAM = """
 Node = list_to_atom(os:getenv("RABBITMQ_NODENAME")),
 Try = fun Again(Module, Function, Arguments, Tries) ->
