@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     operations: Annotated[tuple[str, ...], NoDecode] = Field(
         OPERATIONS, description="Operations this VM offers, if it can run them."
     )
+    child_memory_mib: int | None = Field(
+        None,
+        ge=256,
+        description="Memory each of a VM's computing processes may take, MiB. Unset: an equal share of 80 % of the "
+        "machine's.",
+    )
     beat_interval_s: float = Field(1.0, gt=0, le=60, description="Seconds between heartbeats.")
 
     policy: Literal["threshold"] = Field("threshold", description="How the router places jobs.")

@@ -109,6 +109,17 @@ def _quorum(name: str) -> Queue:
     return Queue(name, {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000})
 
 
+def _kept_when_rejected(name: str) -> Queue:
+    """A quorum queue whose messages go to `dead` when a fault of ours rejects them."""
+    dead_letter = {
+        "x-dead-letter-exchange": DEFAULT_EXCHANGE,
+        "x-dead-letter-routing-key": DEAD,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    return Queue(name, {**_quorum(name).arguments, **dead_letter})
+
+
 def of_vm(name: str) -> Topology:
     """The queue of one VM and its binding; declared by the VM itself, since only it knows that it exists."""
     queue = vm_queue(name)
@@ -134,8 +145,8 @@ def shared() -> Topology:
             *(_work(name, delivery_limit=100, single_active_consumer=True) for name in lanes),
             *(_work(name, delivery_limit=100) for name in parked),
             _work(OVERFLOW, delivery_limit=20),
-            _quorum(JOBS_UNKNOWN),
-            _quorum(JOBS_RETURNED),
+            _kept_when_rejected(JOBS_UNKNOWN),
+            _kept_when_rejected(JOBS_RETURNED),
             _quorum(DEAD),
             Queue(
                 EVENTS_HISTORY,

@@ -74,6 +74,11 @@ def ram_percent(limits: Collection[MemoryLimit], total_bytes: int, machine_perce
     return min(100.0, max(tight, default=machine_percent))
 
 
+def memory_bytes(limits: Collection[MemoryLimit], total_bytes: int) -> int:
+    """How much memory may be used: the tightest limit, or the machine's total."""
+    return min([total_bytes, *(limit.limit_bytes for limit in limits)])
+
+
 class Machine:
     """Measures the machine from one `read` to the next.
 
@@ -92,6 +97,11 @@ class Machine:
     def cores(self) -> float:
         """How many processors this process may use; a fraction under a quota."""
         return self._before.cores
+
+    @property
+    def memory_bytes(self) -> int:
+        """How much memory this process may use."""
+        return memory_bytes(memory_limits(self._text), psutil.virtual_memory().total)
 
     def read(self) -> Reading | None:
         """The figures since the last `read`.

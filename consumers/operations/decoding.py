@@ -20,6 +20,7 @@ from bus.errors import BadInput
 from bus.problems import Kind, Problem
 from consumers.operations.colour import to_8_bits, to_srgb
 from consumers.operations.operation import Limits
+from consumers.operations.shortage import is_shortage
 from consumers.operations.sniffing import sniff
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
@@ -89,9 +90,11 @@ def _faults_as_problems() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (BadInput, MemoryError):
+    except BadInput:
         raise
     except Exception as error:
+        if is_shortage(error):
+            raise
         raise _broken(str(error) or type(error).__name__) from error
 
 

@@ -12,7 +12,14 @@ ALL_QUEUES = (*SHARED.queues, *topology.of_vm("vm1").queues)
 
 
 def _work_queues() -> list[Queue]:
-    return [queue for queue in ALL_QUEUES if "x-dead-letter-exchange" in queue.arguments]
+    return [queue for queue in ALL_QUEUES if queue.arguments.get("x-dead-letter-exchange") == topology.JOBS_RETURNED]
+
+
+def test_what_the_router_can_not_answer_is_kept_for_the_operator() -> None:
+    for name in (topology.JOBS_UNKNOWN, topology.JOBS_RETURNED):
+        (queue,) = (queue for queue in ALL_QUEUES if queue.name == name)
+        where = (queue.arguments["x-dead-letter-exchange"], queue.arguments["x-dead-letter-routing-key"])
+        assert where == (topology.DEFAULT_EXCHANGE, topology.DEAD)
 
 
 @pytest.mark.parametrize("kind", ["exchanges", "queues", "bindings"])
