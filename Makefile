@@ -10,7 +10,7 @@ MODELS := $(VENV)/.models
 # What is linted, tested and typed is listed in pyproject.toml.
 
 .DEFAULT_GOAL := help
-.PHONY: help install rabbitmq node up down demo lint test test-compose clean
+.PHONY: help install rabbitmq node up down demo lint test test-pure test-compose clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -48,6 +48,9 @@ lint: $(STAMP) ## Check format, rules, types, imports, dependencies and spelling
 test: $(STAMP) rabbitmq node ## Lint, then run all tests (in CI those of `make test-compose` too).
 	@deploy/lint.sh $(BIN)
 	@$(BIN)/pytest $(if $(CI),,-m "not compose")
+
+test-pure: $(STAMP) ## Run the tests of the pure modules alone, in seconds.
+	@$(BIN)/pytest -m pure tests
 
 test-compose: $(STAMP) ## Run compose.yaml for real on a Docker engine (slow).
 	@$(BIN)/pytest -m compose

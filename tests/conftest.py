@@ -17,7 +17,17 @@ from urllib.parse import quote, unquote, urlsplit
 import pytest
 
 from bus.errors import SetupError
+from tests.pure import tests_pure_code
 from ui.stack.rabbitmq import PrivateBroker
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of pure modules, so that they can be run alone, in seconds."""
+    for item in items:
+        if item.path.is_relative_to(TESTS) and tests_pure_code(item.path.relative_to(TESTS)):
+            item.add_marker(pytest.mark.pure)
 
 
 class Vhosts(Protocol):

@@ -12,6 +12,7 @@ import pytest
 from typer.main import get_command
 
 from bus.settings import Settings
+from tests.pure import PURE
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("bus", "telemetry", "producers", "consumers", "bridge", "ui")
@@ -27,33 +28,6 @@ IMPURE = {
     "asyncio", "concurrent", "ctypes", "datetime", "google", "multiprocessing", "nicegui", "os", "pika", "psutil",
     "random", "secrets", "select", "signal", "socket", "ssl", "subprocess", "sys", "threading", "time", "torch", "uuid",
 }  # fmt: skip
-# Each pure module, with what it may touch all the same and why.
-PURE: dict[str, dict[str, str]] = {
-    "bus/asyncapi.py": {},
-    "bus/errors.py": {},
-    "bus/messages.py": {"uuid": "a job or an answer without an id gets a random one"},
-    "bus/problems.py": {},
-    "bus/settings.py": {
-        "os": "names the settings file; settings are the environment's reading",
-        "socket": "a VM is called after its host unless told otherwise",
-        "sys": "the state lies beside the virtual environment",
-    },
-    "bus/topology.py": {},
-    "consumers/answers.py": {},
-    "consumers/operations/operation.py": {},
-    "consumers/operations/sniffing.py": {},
-    "producers/dispatcher.py": {},
-    "producers/fairness.py": {},
-    "producers/placement.py": {},
-    "producers/client/matching.py": {},
-    "producers/client/request.py": {},
-    "telemetry/fleet.py": {},
-    "telemetry/cgroup.py": {},
-    "telemetry/ledger.py": {},
-    "ui/commands/findings.py": {},
-    "ui/commands/fleet_view.py": {},
-    "ui/stack/plan.py": {},
-}
 REAL = ("broker", "journey")
 READS_THE_ENVIRONMENT = {"bus/settings.py"}
 

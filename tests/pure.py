@@ -1,0 +1,38 @@
+"""Which modules are pure: the structure test holds them to it, and `make test-pure` runs their tests alone."""
+
+from pathlib import Path
+
+# Each pure module, with what it may touch all the same and why.
+PURE: dict[str, dict[str, str]] = {
+    "bus/asyncapi.py": {},
+    "bus/errors.py": {},
+    "bus/messages.py": {"uuid": "a job or an answer without an id gets a random one"},
+    "bus/problems.py": {},
+    "bus/settings.py": {
+        "os": "names the settings file; settings are the environment's reading",
+        "socket": "a VM is called after its host unless told otherwise",
+        "sys": "the state lies beside the virtual environment",
+    },
+    "bus/topology.py": {},
+    "consumers/answers.py": {},
+    "consumers/operations/operation.py": {},
+    "consumers/operations/sniffing.py": {},
+    "producers/dispatcher.py": {},
+    "producers/fairness.py": {},
+    "producers/placement.py": {},
+    "producers/client/matching.py": {},
+    "producers/client/request.py": {},
+    "telemetry/fleet.py": {},
+    "telemetry/cgroup.py": {},
+    "telemetry/ledger.py": {},
+    "ui/commands/findings.py": {},
+    "ui/commands/fleet_view.py": {},
+    "ui/stack/plan.py": {},
+}
+
+
+def tests_pure_code(test: Path) -> bool:
+    """Whether a test file, given relative to `tests`, is that of a pure module."""
+    return any(
+        test.parent == module.parent and test.stem.startswith(f"test_{module.stem}") for module in map(Path, PURE)
+    )
