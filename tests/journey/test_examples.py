@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.conftest import Vhosts
 from tests.journey.processes import Processes
+from tests.needed import need_program
 
 pytestmark = [pytest.mark.journey, pytest.mark.broker]
 
@@ -20,14 +21,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 PHOTOGRAPH = ROOT / "tests" / "data" / "photographs" / "coffee.jpg"
 PYTHON = sys.executable
-
-
-def need(program: str, remedy: str) -> None:
-    """Skip where a laptop lacks a program; fail in CI, which must have it."""
-    if shutil.which(program) is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"CI must have {program}: {remedy}", pytrace=False)
-        pytest.skip(f"NOT TESTED, no {program}: {remedy}")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +42,7 @@ def url(vhosts: Vhosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 @pytest.fixture(scope="module")
 def node_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The JavaScript example with its client installed, in a folder that goes with the run."""
-    need("npm", "apt-get install npm")
+    need_program("npm", "apt-get install npm")
     folder = tmp_path_factory.mktemp("node")
     for name in ("package.json", "submit_amqplib.mjs"):
         shutil.copy(EXAMPLES / name, folder)
@@ -64,7 +57,7 @@ def example(request: pytest.FixtureRequest) -> list[str]:
     if request.param.endswith(".mjs"):
         return ["node", str(request.getfixturevalue("node_example"))]
     if request.param.endswith(".sh"):
-        need("amqp-publish", "apt-get install amqp-tools")
+        need_program("amqp-publish", "apt-get install amqp-tools")
         return ["sh", str(EXAMPLES / request.param)]
     return [PYTHON, str(EXAMPLES / request.param)]
 

@@ -3,7 +3,6 @@
 import json
 import random
 import shutil
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from consumers.operations.caption import OPERATION, CaptionParams
 from consumers.operations.operation import Output
 from tests.consumers.operations.pictures import saved
 from tests.data.scenes_blip.scenes import Picture, scene, vocabulary
+from tests.needed import need_package
 
 if TYPE_CHECKING:
     from consumers.operations.captioner import Captioner
@@ -28,10 +28,8 @@ LIMITS = Limits()
 
 @pytest.fixture(scope="module", autouse=True)
 def torch() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what torch's own imports warn of is not ours
-        for name in ("torch", "transformers"):
-            pytest.importorskip(name, reason="pip install 'overspill[caption]'", exc_type=ImportError)
+    for name in ("torch", "transformers"):
+        need_package(name, "caption")
 
 
 def opened(*, in_8_bits: bool) -> "Captioner":

@@ -1,12 +1,10 @@
-import warnings
-
 import pytest
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # what torch's own import warns of is not ours
-    torch = pytest.importorskip("torch", reason="pip install 'overspill[caption]'", exc_type=ImportError)
+from tests.needed import need_package
 
-from consumers.operations.int8 import Int8Linear, in_int8, pays
+torch = need_package("torch", "caption")
+
+from consumers.operations.int8 import Int8Linear, in_int8, pays  # noqa: E402 (it imports torch)
 
 
 @pytest.mark.parametrize("bias", [True, False])

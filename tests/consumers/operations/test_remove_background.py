@@ -15,6 +15,7 @@ from consumers.models import CATALOGUE, Models
 from consumers.operations import Limits, Runner, Unavailable
 from consumers.operations.remove_background import OPERATION
 from tests.consumers.operations.pictures import array, opened, photograph, saved
+from tests.needed import need_package
 
 LIMITS = Limits()
 
@@ -47,7 +48,7 @@ def test_a_model_that_may_not_be_used_is_not_offered() -> None:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    pytest.importorskip("rembg", reason="pip install 'overspill[remove-background]'", exc_type=ImportError)
+    need_package("rembg", "remove-background")
     models = Models(tmp_path_factory.mktemp("models"))
     pull(models, CATALOGUE["u2netp"], lambda _done, _whole: None)
     return models
