@@ -10,7 +10,7 @@ MODELS := $(VENV)/.models
 # What is linted, tested and typed is listed in pyproject.toml.
 
 .DEFAULT_GOAL := help
-.PHONY: help install rabbitmq node up down demo lint test test-pure test-compose clean
+.PHONY: help install rabbitmq clients up down demo lint test test-pure test-compose clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -29,8 +29,8 @@ $(MODELS): $(STAMP)
 rabbitmq: ## Install RabbitMQ from the system's packages, if there is none.
 	@deploy/setup-rabbitmq.sh
 
-node: ## Install Node.js from the system's packages, if there is none (for the tests only).
-	@deploy/setup-node.sh
+clients: ## Install the clients that the examples use, where they are missing (for the tests only).
+	@deploy/setup-clients.sh
 
 # A broker of your own (AMQP_URL) needs no RabbitMQ on this machine.
 up: $(MODELS) $(if $(AMQP_URL),,rabbitmq) ## Start broker, two VMs and a router; Ctrl-C stops them.
@@ -45,7 +45,7 @@ demo: $(MODELS) $(if $(AMQP_URL),,rabbitmq) ## Turn a sample photograph into a s
 lint: $(STAMP) ## Check format, rules, types, imports, dependencies and spelling.
 	@deploy/lint.sh $(BIN)
 
-test: $(STAMP) rabbitmq node ## Lint, then run all tests (in CI those of `make test-compose` too).
+test: $(STAMP) rabbitmq clients ## Lint, then run all tests (in CI those of `make test-compose` too).
 	@deploy/lint.sh $(BIN)
 	@$(BIN)/pytest $(if $(CI),,-m "not compose")
 
