@@ -30,7 +30,6 @@ from bus.topology import CLOUD_KEY, VM_NAME, is_internal
 
 JSON = "application/json"
 ANONYMOUS = "anonymous"
-INTERACTIVE_PRIORITY = 5
 SHORT_BYTES = 255
 """The most an AMQP short string holds: ids, keys and queue names."""
 PARAMS_BYTES = 16_384
@@ -136,6 +135,9 @@ class HopHeaders(_Model):
     received_ms: int | None = Field(None, description="When a router first took the job up.")
     deadline_ms: int | None = Field(None, description="After this moment the job is answered `expired`, never run.")
     attempt: int = Field(0, ge=0, description="How often it was placed, this time included.")
+    placement: str | None = Field(
+        None, max_length=64, description="The router's id of this placement; callers' ids may repeat, this one never."
+    )
 
 
 class Job(JobHeaders, HopHeaders):
@@ -159,9 +161,9 @@ class Job(JobHeaders, HopHeaders):
         return queue
 
     @property
-    def interactive(self) -> bool:
-        """Whether a person waits for the answer (priority 5 and over)."""
-        return self.priority >= INTERACTIVE_PRIORITY
+    def place(self) -> str:
+        """What it is counted by on a VM: its placement, or its id when no router placed it."""
+        return self.placement or self.id
 
     def left_ms(self, now_ms: int) -> int | None:
         """Milliseconds left to live at `now_ms` (0 when expired), or None without a deadline."""
@@ -176,8 +178,12 @@ class Job(JobHeaders, HopHeaders):
         """
         headers = message.headers
         # A wrong hop header is not the caller's to mend: it is read as absent.
-        hop = {key: headers[key] for key in ("received_ms", "deadline_ms", "attempt") if _is_count(headers.get(key))}
+        counts = ("received_ms", "deadline_ms", "attempt")
+        hop: dict[str, Any] = {key: headers[key] for key in counts if _is_count(headers.get(key))}
         hop.setdefault("received_ms", now_ms)
+        placement = headers.get("placement")
+        if isinstance(placement, str) and len(placement) <= 64:
+            hop["placement"] = placement
         if "deadline_ms" not in hop and message.expiration is not None:
             hop["deadline_ms"] = _deadline_ms(message, now_ms)
         given = {key: headers[key] for key in JobHeaders.model_fields if headers.get(key) is not None}
@@ -206,6 +212,7 @@ class Job(JobHeaders, HopHeaders):
             "received_ms": self.received_ms,
             "deadline_ms": self.deadline_ms,
             "traceparent": self.traceparent,
+            "placement": self.placement,
         }
         if self.params:
             headers["params"] = json.dumps(self.params)
@@ -226,6 +233,11 @@ class Job(JobHeaders, HopHeaders):
 def job_id_of(message: Message) -> str:
     """The caller's `message_id`, or a new random id."""
     return message.message_id or uuid.uuid4().hex
+
+
+def told_id_of(message: Message) -> str:
+    """The id to tell of a message that may not be a job at all: text, and no longer than allowed."""
+    return _cut(_text(message.message_id)) or uuid.uuid4().hex
 
 
 def _operation_of(message: Message) -> str:
@@ -345,7 +357,7 @@ def unreadable(message: Message, problem: Problem) -> Message | None:
     if not isinstance(reply_to, str) or not reply_to or is_internal(reply_to):
         return None
     job = Job.model_construct(
-        id=_cut(_text(job_id_of(message))),
+        id=told_id_of(message),
         operation=_operation_of(message),
         correlation_id=message.correlation_id,
         body=b"",
@@ -368,7 +380,7 @@ class Heartbeat(_Model):
     slots: int = Field(ge=0, description="Jobs it runs at a time; 0 takes none.")
     look_ahead: int = Field(0, ge=0, description="Jobs it may hold beyond its slots.")
     running: int = Field(0, ge=0)
-    held: tuple[str, ...] = Field((), description="Ids of the jobs delivered to the worker and not yet answered.")
+    held: tuple[str, ...] = Field((), description="Placements delivered to the worker and not yet answered.")
     oldest_running_s: float | None = None
     operations: tuple[str, ...] = ()
     not_served: dict[str, str] = Field(default_factory=dict, description="Operation -> why, and how to mend it.")
@@ -398,6 +410,7 @@ class JobEvent(_Model):
     vm: str | None = None
     route: Literal["vm", "cloud"] | None = None
     attempt: int | None = None
+    placement: str | None = Field(None, description="Which placement of the job, when it was placed.")
     waited_ms: int | None = None
     ran_ms: int | None = None
     reason: str | None = None

@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 from typing import Any, Final
 
+from bus.errors import Refused
 from bus.messages import HopHeaders, JobHeaders, Message
 from bus.rabbit import Bus
 from bus.topology import DEAD, DEFAULT_EXCHANGE, DIRECT_REPLY_TO
@@ -12,6 +13,7 @@ from bus.topology import DEAD, DEFAULT_EXCHANGE, DIRECT_REPLY_TO
 log = logging.getLogger(__name__)
 
 MOST_REASON: Final = 1000
+_AGAIN_AFTER_S: Final = (0.2, 0.5, 1.0, 2.0)
 _TOLD: Final = JobHeaders.model_fields.keys() | HopHeaders.model_fields.keys()
 _HEADER_BYTES: Final = 40_000
 """A frame of headers holds 128 KiB, and a broker ends the connection that sends a larger one."""
@@ -21,10 +23,21 @@ def send_answer(bus: Bus, answer: Message) -> "asyncio.Future[None]":
     """Publish an answer to the reply queue that is its routing key.
 
     The future fails with Unroutable when the queue is gone, except for direct reply-to: RabbitMQ before 4 returns such
-    a message as unroutable even when it delivers it, so it is sent without asking.
+    a message as unroutable even when it delivers it, so it is sent without asking. It fails with Refused when the queue
+    takes no more (full, or without a quorum) for some seconds of trying.
     """
-    direct = answer.routing_key.startswith(DIRECT_REPLY_TO)
-    return bus.publish(DEFAULT_EXCHANGE, answer, mandatory=not direct)
+    return asyncio.ensure_future(_send(bus, answer))
+
+
+async def _send(bus: Bus, answer: Message) -> None:
+    mandatory = not answer.routing_key.startswith(DIRECT_REPLY_TO)
+    for delay_s in _AGAIN_AFTER_S:
+        try:
+            return await bus.publish(DEFAULT_EXCHANGE, answer, mandatory=mandatory)
+        except Refused as error:
+            log.info("%s; trying again", error)
+            await asyncio.sleep(delay_s)
+    return await bus.publish(DEFAULT_EXCHANGE, answer, mandatory=mandatory)
 
 
 def bury(bus: Bus, message: Message, reason: str) -> "asyncio.Future[None]":

@@ -3,6 +3,7 @@
 A free process takes what is waiting now, and nobody waits for company.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,18 +31,15 @@ class Batching:
 
         `free` is how many processes have nothing to do, at least 1; the waiting jobs are shared out among them.
         """
-        first = waiting[0]
+        first, wish = waiting[0], _wish(waiting[0])
         most = min(MOST, -(-len(waiting) // free)) if self._shares(first) else 1
         chosen, size = [0], len(first.body)
         for place, job in enumerate(waiting[1:], 1):
-            if len(chosen) < most and self._alike(first, job) and size + len(job.body) <= self.most_bytes:
+            fits = len(chosen) < most and size + len(job.body) <= self.most_bytes
+            if fits and _wish(job) == wish and self._shares(job):
                 chosen.append(place)
                 size += len(job.body)
         return chosen
-
-    def _alike(self, first: Job, other: Job) -> bool:
-        same = (other.operation, other.params) == (first.operation, first.params)
-        return same and self._shares(other)
 
     def _shares(self, job: Job) -> bool:
         """Whether a job may run in company.
@@ -50,3 +48,8 @@ class Batching:
         gets company once only, and never for its last attempt: the poison one is found out alone.
         """
         return job.operation in self.operations and job.attempt <= 1 < self.most_attempts
+
+
+def _wish(job: Job) -> str:
+    """What is asked for. As text, since in Python `True == 1`, and the two may be answered differently."""
+    return json.dumps([job.operation, job.params], sort_keys=True, default=str)

@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -19,15 +19,18 @@ from consumers.child import receive, send
 LOAD_TIMEOUT_S = 600.0
 """First imports of the ML libraries take minutes on a cold, slow disk."""
 
+_Frames = tuple[dict[str, Any], list[bytes]]
+
 
 @dataclass(frozen=True, slots=True)
 class ChildConfig:
-    """What a child loads and allows; `threads` for each library that computes."""
+    """What a child loads and allows; `memory_bytes` it may take, `threads` for each library that computes."""
 
     operations: tuple[str, ...]
     models_dir: str
     max_bytes: int
     max_pixels: int
+    memory_bytes: int
     threads: int = 1
 
 
@@ -41,7 +44,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A child's reply: `head` says `status` done, bad or failed; see `consumers.child.perform`."""
+    """A child's reply for one job: what `head` says is told in `consumers.child.perform`."""
 
     head: dict[str, Any]
     body: bytes
@@ -56,7 +59,7 @@ class ChildTimedOut(OverspillError):
 
 
 class Child:
-    """A child process. One job at a time; `run` may be called again after any of its errors."""
+    """A child process. One run at a time; `run` may be called again after any of its errors."""
 
     def __init__(self, config: ChildConfig) -> None:
         self._config = config
@@ -82,7 +85,7 @@ class Child:
             self._spawn()
         except OSError as error:
             raise ChildDied(f"the process could not be started ({error})") from None
-        head = (await self._in_thread(self._receive, LOAD_TIMEOUT_S)).head
+        head, _ = await self._in_thread(self._receive, LOAD_TIMEOUT_S)
         return Served(tuple(head["operations"]), head["not_served"])
 
     def _spawn(self) -> None:
@@ -99,9 +102,20 @@ class Child:
                 env={**os.environ, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"},
             )
 
-    async def run(self, operation: str, params: dict[str, Any], body: bytes, timeout_s: float) -> Reply:
-        """Run one job. Raises ChildDied or ChildTimedOut; the process is gone then, and `start` makes a new one."""
-        return await self._in_thread(self._ask, timeout_s, {"operation": operation, "params": params}, body)
+    async def run(
+        self, operation: str, params: dict[str, Any], bodies: Sequence[bytes], timeout_s: float
+    ) -> list[Reply]:
+        """Run one job or several together; the reply to each, in order.
+
+        Raises ChildDied or ChildTimedOut; the process is gone then, and `start` makes a new one. It is gone as well
+        after a reply that says it has run out of memory: what it still holds, nobody knows.
+        """
+        request = {"operation": operation, "params": params}
+        head, answers = await self._in_thread(self._ask, timeout_s, request, bodies)
+        replies = [Reply(*pair) for pair in zip(head["replies"], answers, strict=True)]
+        if any(reply.head["status"] == "exhausted" for reply in replies):
+            self.kill()
+        return replies
 
     def kill(self) -> None:
         """End the process at once."""
@@ -121,7 +135,7 @@ class Child:
         self._thread.shutdown()
         self.kill()
 
-    async def _in_thread(self, work: Callable[..., Reply], timeout_s: float, *args: Any) -> Reply:
+    async def _in_thread(self, work: Callable[..., _Frames], timeout_s: float, *args: Any) -> _Frames:
         working = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
         await asyncio.wait({working}, timeout=timeout_s)
         timed_out = not working.done()
@@ -139,14 +153,14 @@ class Child:
             raise error
         raise ChildDied(f"the process computing it talks nonsense ({error!r})") from error
 
-    def _ask(self, head: dict[str, Any], body: bytes) -> Reply:
+    def _ask(self, head: dict[str, Any], bodies: Sequence[bytes]) -> _Frames:
         with contextlib.suppress(OSError):  # a child that is gone is noticed by the reply that does not come
-            send(self._open_channel, head, body)
+            send(self._open_channel, head, *bodies)
         return self._receive()
 
-    def _receive(self) -> Reply:
+    def _receive(self) -> _Frames:
         try:
-            return Reply(*receive(self._open_channel))
+            return receive(self._open_channel)
         except (EOFError, OSError):
             raise ChildDied(f"the process computing it ended ({self._how_it_ended()})") from None
 

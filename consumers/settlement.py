@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeVar
 
-from bus.errors import Disconnected
+from bus.errors import Disconnected, Refused
 from bus.messages import Answer, Job, JobEvent, event_message, unreadable
 from bus.problems import Problem
 from bus.rabbit import Bus, Delivery
@@ -71,6 +71,8 @@ class Settlement:
         error = sent.exception()
         if isinstance(error, Disconnected):
             return  # the broker delivers the job again; the answer is kept for that
+        if isinstance(error, Refused):
+            bury(self._bus, held.delivery.message, f"the answer could not be delivered: {error}")
         told = {name: kept.headers.get(name) for name in ("waited_ms", "ran_ms")}
         if error is not None:
             self._settle(held, "unanswerable", reason=str(error), **told)
@@ -124,6 +126,7 @@ class Settlement:
             vm=self._vm,
             route="vm",
             traceparent=job.traceparent,
+            placement=job.placement,
             **{"attempt": job.attempt, **told},
         )
         self._bus.post(EVENTS, event_message(event, event.key))

@@ -9,6 +9,7 @@ from bus.rabbit import Bus
 from bus.settings import MIB, Settings
 from bus.topology import of_vm, shared
 from consumers.compute import ChildConfig
+from consumers.operations import REGISTRY
 from consumers.worker import Worker, WorkerConfig
 from telemetry.agent import Agent
 from telemetry.machine import Machine
@@ -16,11 +17,14 @@ from telemetry.process import unless_set
 
 log = logging.getLogger(__name__)
 
+SHARED_OUT = 0.8
+"""The part of the machine's memory that the computing processes may take together."""
+
 
 async def serve_vm(settings: Settings, url: str, stop: asyncio.Event) -> None:
     """Run jobs and send heartbeats until `stop`, then drain. Raises SetupError when the broker won't have us."""
     machine = Machine()
-    config = worker_config(settings, machine.cores)
+    config = worker_config(settings, machine.cores, machine.memory_bytes)
     bus = Bus(url, name=f"vm {settings.vm_name}", topology=shared(), heartbeat_s=settings.amqp_heartbeat_s)
     worker = Worker(bus, config)
     worker.load()  # takes seconds, which the broker may need as well
@@ -52,22 +56,30 @@ async def _both(worker: Worker, beating: "asyncio.Task[None]") -> None:
     await asyncio.shield(beating)
 
 
-def worker_config(settings: Settings, cores: float) -> WorkerConfig:
-    """The worker's part of the settings. One process a slot and one thread each: no more than `cores` compute."""
+def worker_config(settings: Settings, cores: float, memory_bytes: int) -> WorkerConfig:
+    """The worker's part of the settings, on a machine of so many cores and so much memory.
+
+    One process a slot and one thread each: no more than `cores` compute, and together they leave a part of the memory
+    to the worker and everything else.
+    """
     if not settings.operations:
         raise SetupError("OVERSPILL_OPERATIONS names no operation: name one at least, or run `overspill agent`.")
     models_dir = settings.models_dir or settings.state_dir / "models"
+    slots = settings.slots or max(1, int(cores))
+    capped = (settings.child_memory_mib or 0) * MIB
     return WorkerConfig(
         vm=settings.vm_name,
-        slots=settings.slots or max(1, int(cores)),
+        slots=slots,
         look_ahead=settings.look_ahead,
         max_attempts=settings.max_attempts,
         job_timeout_s=settings.job_timeout_s,
         answers_kept_bytes=settings.answers_kept_mib * MIB,
+        batched=frozenset(name for name, operation in REGISTRY.items() if operation.batchable),
         child=ChildConfig(
             operations=settings.operations,
             models_dir=str(models_dir),
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_pixels,
+            memory_bytes=capped or int(memory_bytes * SHARED_OUT / slots),
         ),
     )

@@ -18,6 +18,7 @@ from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.topology import vm_queue
 from consumers.answers import AnswerCache, Failed, Outcome, fault_of, identity, outcome_of, refusal
+from consumers.batching import Batching
 from consumers.compute import Child, ChildConfig, ChildDied, ChildTimedOut, Served
 from consumers.settlement import Held, Settlement, keep, now_ms, wait_for_all
 from telemetry.agent import WorkerReport
@@ -32,7 +33,11 @@ SETTLE_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """What one worker needs to know. `slots` child processes run at a time; `job_timeout_s` bounds one run, seconds."""
+    """What one worker needs to know.
+
+    `slots` child processes run at a time; `job_timeout_s` bounds one run, seconds. Jobs of the operations `batched`
+    run together when they wait together.
+    """
 
     vm: str
     slots: int
@@ -41,6 +46,7 @@ class WorkerConfig:
     job_timeout_s: float
     answers_kept_bytes: int
     child: ChildConfig
+    batched: frozenset[str] = frozenset()
 
 
 class Worker:
@@ -57,6 +63,7 @@ class Worker:
         self._waiting: deque[Held] = deque()
         self._held: dict[str, Held] = {}
         self._answers = AnswerCache(config.answers_kept_bytes)
+        self._batching = Batching(config.batched, config.child.max_bytes, config.max_attempts)
         self._idle: asyncio.Queue[Child] = asyncio.Queue()
         self._children = [Child(config.child) for _ in range(config.slots)]
         self._runs: set[asyncio.Task[None]] = set()
@@ -72,7 +79,7 @@ class Worker:
             slots=self._config.slots,
             look_ahead=self._config.look_ahead,
             running=len(running),
-            held=tuple(held.job.id for held in self._held.values()),
+            held=tuple(each.job.place for held in self._held.values() for each in (held, *held.followers)),
             oldest_running_s=round(time.monotonic() - min(running), 2) if running else None,
             operations=self._served.operations,
             not_served=self._served.not_served,
@@ -120,10 +127,13 @@ class Worker:
         for held in self._waiting:
             self._held.pop(held.key, None)
             for each in (held, *held.followers):
-                # Through `jobs`, not into the queue: there the broker would count it as an attempt that failed.
-                unbegun = each.job.model_copy(update={"attempt": max(0, each.job.attempt - 1)})
-                self._ends.hand_back(each, unbegun, f"{self._config.vm} is draining")
+                self._give_back(each)
         self._waiting.clear()
+
+    def _give_back(self, held: Held) -> None:
+        # Through `jobs`, not into the queue: there the broker would count it as an attempt that failed.
+        unbegun = held.job.model_copy(update={"attempt": max(0, held.job.attempt - 1)})
+        self._ends.hand_back(held, unbegun, f"{self._config.vm} is draining")
 
     def _forget_waiting(self) -> None:
         """The connection is gone, and the broker gives out again what was not begun, here or on another VM."""
@@ -151,9 +161,6 @@ class Worker:
 
     def _on_job(self, delivery: Delivery) -> None:
         message = delivery.message
-        if self._state == "draining":
-            self._bus.reject(delivery, requeue=True)
-            return
         try:
             job = Job.from_message(message, now_ms())
         except BadInput as error:
@@ -161,6 +168,9 @@ class Worker:
             return
         job = job.model_copy(update={"attempt": job.attempt + delivery.returns})
         held = Held(delivery, job, identity(job))
+        if self._state == "draining":
+            self._give_back(held)
+            return
         kept = self._answers.get(held.key)
         # A repeat is answered as its first run is, even when it would come too late, or too often, to be run itself.
         if kept is not None:
@@ -176,39 +186,66 @@ class Worker:
 
     def _begin(self) -> None:
         """Give waiting jobs to idle children."""
+        self._refuse_expired()
         while self._waiting and not self._idle.empty():
             child = self._idle.get_nowait()
             if not child.is_alive:  # it died with nothing to do: no job is to pay for that with an attempt
                 self._spawn_restart(child)
                 continue
-            held = self._waiting.popleft()
+            keep(asyncio.create_task(self._run(child, self._take())), self._runs)
+
+    def _refuse_expired(self) -> None:
+        """Answer the jobs whose time ran out while they waited here."""
+        now = now_ms()
+        for held in list(self._waiting):
+            everyone = (held, *held.followers)
+            most = self._config.max_attempts
+            faults = [fault for each in everyone if (fault := fault_of(each.job, now, most))]
+            if len(faults) == len(everyone):
+                self._waiting.remove(held)
+                self._held.pop(held.key, None)
+                for each, fault in zip(everyone, faults, strict=True):
+                    self._ends.answer(each, refusal(each.job, fault))
+
+    def _take(self) -> list[Held]:
+        """The jobs to run next, together, taken out of the line."""
+        # The child they are for is no longer among the idle.
+        places = self._batching.choose([held.job for held in self._waiting], self._idle.qsize() + 1)
+        batch = [self._waiting[place] for place in places]
+        for held in batch:
+            self._waiting.remove(held)
             held.began_s = time.monotonic()
-            keep(asyncio.create_task(self._run(child, held)), self._runs)
+        return batch
 
-    # -- a job runs
+    # -- jobs run
 
-    async def _run(self, child: Child, held: Held) -> None:
-        waited_ms = max(0, now_ms() - (held.job.received_ms or now_ms()))
-        self._ends.post(held.job, "running", waited_ms=waited_ms)
-        outcome = await self._compute(child, held.job)
+    async def _run(self, child: Child, batch: list[Held]) -> None:
+        waited = [max(0, now_ms() - (held.job.received_ms or now_ms())) for held in batch]
+        for held, waited_ms in zip(batch, waited, strict=True):
+            self._ends.post(held.job, "running", waited_ms=waited_ms)
+        outcomes = await self._compute(child, [held.job for held in batch])
         self._free(child)
-        self._finish(held, outcome, waited_ms)
+        for held, outcome, waited_ms in zip(batch, outcomes, waited, strict=True):
+            self._finish(held, outcome, waited_ms)
 
-    async def _compute(self, child: Child, job: Job) -> Outcome:
-        vm, timeout_s = self._config.vm, self._config.job_timeout_s
+    async def _compute(self, child: Child, jobs: list[Job]) -> list[Outcome]:
+        """What became of each job of a run. One that ends badly is an attempt of all of them."""
+        vm, operation, timeout_s = self._config.vm, jobs[0].operation, self._config.job_timeout_s
         try:
-            reply = await child.run(job.operation, job.params, job.body, timeout_s)
-            return outcome_of(job, reply.head, reply.body, self._config.child.max_bytes)
+            replies = await child.run(operation, jobs[0].params, [job.body for job in jobs], timeout_s)
+            pairs = zip(jobs, replies, strict=True)
+            return [outcome_of(job, reply.head, reply.body, self._config.child.max_bytes) for job, reply in pairs]
         except ChildTimedOut:
-            detail = f"{job.operation} took more than {timeout_s:g} s on {vm}."
-            return Failed(Problem.of(Kind.TIMED_OUT, detail, limit=timeout_s))
+            detail = f"{operation} took more than {timeout_s:g} s on {vm}."
+            problem = Problem.of(Kind.TIMED_OUT, detail, limit=timeout_s)
         except ChildDied as error:
-            return Failed(Problem.of(Kind.TOO_MANY_ATTEMPTS, f"On {vm}, {error}."))
+            problem = Problem.of(Kind.TOO_MANY_ATTEMPTS, f"On {vm}, {error}.")
         except (KeyError, TypeError, ValueError) as error:
             child.kill()
-            log.exception("the reply for job %s can't be read", job.id)
-            detail = f"On {vm}, {job.operation} gave a reply that can't be read ({type(error).__name__})."
-            return Failed(Problem.of(Kind.OPERATION_FAILED, detail))
+            log.exception("the reply for job %s can't be read", jobs[0].id)
+            detail = f"On {vm}, {operation} gave a reply that can't be read ({type(error).__name__})."
+            problem = Problem.of(Kind.OPERATION_FAILED, detail)
+        return [Failed(problem)] * len(jobs)
 
     def _free(self, child: Child) -> None:
         if child.is_alive:

@@ -4,6 +4,7 @@ It holds what the router looks ahead at and nothing else: each job in its window
 losing this object loses nothing.
 """
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -86,11 +87,13 @@ Command = Forward | Refuse | Bury | Announce | Collect
 class Dispatcher:
     """Places jobs on VMs late: only when a slot or a VM's small look-ahead is free."""
 
-    def __init__(self, fleet: Fleet, rules: Rules, *, max_image_bytes: int, name: str) -> None:
+    def __init__(self, fleet: Fleet, rules: Rules, *, max_image_bytes: int, name: str, session: str) -> None:
+        """`name` is for people; `session` is new with each start, and makes the ids of placements unique."""
         self._fleet = fleet
         self._rules = rules
         self._max_image_bytes = max_image_bytes
         self._name = name
+        self._placements = (f"{session}-{number}" for number in itertools.count())
         self._window: RoundRobin[Held] = RoundRobin()
         self._waiting: dict[str, str] = {}
         self._unserved: dict[str, str] = {}
@@ -117,7 +120,7 @@ class Dispatcher:
         if queue.startswith(VM_QUEUE_PREFIX):
             # Counted when it was placed there: it counts again only if a worker had it, and takes no more room there.
             attempt = job.attempt + returns
-            self._fleet.finished(queue.removeprefix(VM_QUEUE_PREFIX), job.id)
+            self._fleet.finished(queue.removeprefix(VM_QUEUE_PREFIX), job.place)
         self._window.add(job.user, Held(ticket, queue, job.model_copy(update={"attempt": attempt})))
         return self._pump(now)
 
@@ -157,16 +160,16 @@ class Dispatcher:
         """A heartbeat."""
         return self._changed(self._fleet.heard(beat, now.mono_s), now)
 
-    def finished(self, vm: str, job: str, now: Moment) -> list[Command]:
+    def finished(self, vm: str, placement: str, now: Moment) -> list[Command]:
         """A VM has answered, or handed back, a job."""
-        self._fleet.finished(vm, job)
+        self._fleet.finished(vm, placement)
         return self._pump(now)
 
     def rejected(self, held: Held, key: str, now: Moment) -> list[Command]:
         """The broker took no responsibility for a forwarded job: it is back in the window, to be placed again."""
         if key.startswith(VM_QUEUE_PREFIX):
             vm = key.removeprefix(VM_QUEUE_PREFIX)
-            self._fleet.finished(vm, held.job.id)
+            self._fleet.finished(vm, held.job.place)
             self._fleet.unreachable(vm, now.mono_s)
         self._window.add(held.job.user, held)
         # Not placed at once: what was refused may be refused again, and a beat or a tick is soon enough.
@@ -194,7 +197,8 @@ class Dispatcher:
     def _collecting(self, now: Moment) -> list[Command]:
         """Which queues to take jobs out of: those of lost VMs, and parked ones whose operation is served again."""
         views = self._fleet.views(now.mono_s).values()
-        wanted = {vm_queue(view.name) for view in views if view.state in {"lost", "draining"}}
+        # A VM that is only `joined` may take long to load, or never take jobs again.
+        wanted = {vm_queue(view.name) for view in views if view.state in {"lost", "draining", "joined"}}
         served = {operation for view in views if view.takes_jobs for operation in view.operations}
         self._unserved = {operation: why for operation, why in self._unserved.items() if operation not in served}
         wanted |= {parked_queue(operation) for operation in OPERATIONS if operation in served}
@@ -259,11 +263,12 @@ class Dispatcher:
         )
         match choice:
             case ToVm(vm, _, candidates):
-                self._fleet.placed(vm, job.id, now.mono_s)
+                job = job.model_copy(update={"placement": next(self._placements)})
+                self._fleet.placed(vm, job.place, now.mono_s)
                 self._remember(job, vm)
                 self._routed += 1
-                event = event.model_copy(update={"vm": vm, "route": "vm", "candidates": candidates})
-                return Forward(held, vm_queue(vm), event)
+                told = {"vm": vm, "route": "vm", "placement": job.placement, "candidates": candidates}
+                return Forward(replace(held, job=job), vm_queue(vm), event.model_copy(update=told))
             case Overflow(_, candidates):
                 self._routed += 1
                 return Forward(held, CLOUD_KEY, event.model_copy(update={"route": "cloud", "candidates": candidates}))

@@ -6,10 +6,11 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterable
+import uuid
+from collections.abc import Coroutine, Iterable
 from functools import partial
 
-from bus.errors import BadInput, BusError, Disconnected
+from bus.errors import BadInput, BusError, Disconnected, Refused
 from bus.messages import (
     Answer,
     Heartbeat,
@@ -18,8 +19,8 @@ from bus.messages import (
     RouterStatus,
     VmEvent,
     event_message,
-    job_id_of,
     read_event,
+    told_id_of,
     unreadable,
 )
 from bus.problems import Kind
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.25
 TICKS_A_STATUS = 4
+DRAIN_TIMEOUT_S = 3.0
 COLLECT_AGAIN_S = 5.0
 """Before a queue to be collected that was not there, or did not answer, is asked for again."""
 _SETTLED = ("done", "failed", "retried", "unanswerable")
@@ -60,7 +62,10 @@ class Router:
         self._collectors: dict[str, Consumer] = {}
         self._collecting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._consumers: list[Consumer] = []
+        self._unconfirmed: set[asyncio.Future[None]] = set()
         bus.on_disconnect = self._forget
+        bus.on_connect = self._look_for_missing
 
     async def run(self) -> None:
         """Listen, take jobs, and tick; returns only when cancelled."""
@@ -68,7 +73,7 @@ class Router:
         await bus.listen([(HEARTBEATS, "")], self._on_heartbeat)
         await bus.listen([(EVENTS, f"job.{state}.*") for state in _SETTLED], self._on_settled)
         for number in range(LANES):
-            await bus.consume(lane(number), self._on_job, prefetch=self._prefetch)
+            self._consumers.append(await bus.consume(lane(number), self._on_job, prefetch=self._prefetch))
         await bus.consume(JOBS_UNKNOWN, self._on_unknown, prefetch=self._prefetch)
         await bus.consume(JOBS_RETURNED, self._on_returned, prefetch=self._prefetch)
         log.info("routing from %s", bus.address)
@@ -78,6 +83,14 @@ class Router:
             if ticks % TICKS_A_STATUS == 0:
                 self._post(self._dispatcher.status(now))
             await asyncio.sleep(TICK_S)
+
+    async def drain(self) -> None:
+        """Take no more jobs, and wait for the confirms that are due: what is forwarded twice is answered twice."""
+        for consumer in (*self._consumers, *self._collectors.values()):
+            await self._bus.cancel(consumer)
+        self._dispatcher.forget()
+        if self._unconfirmed:
+            await asyncio.wait(self._unconfirmed, timeout=DRAIN_TIMEOUT_S)
 
     # -- in
 
@@ -101,7 +114,7 @@ class Router:
     def _on_settled(self, delivery: Delivery) -> None:
         event = _read(delivery)
         if isinstance(event, JobEvent) and event.vm:
-            self._perform(self._dispatcher.finished(event.vm, event.job, clock()))
+            self._perform(self._dispatcher.finished(event.vm, event.placement or event.job, clock()))
 
     def _hold(self, delivery: Delivery) -> int:
         ticket = next(self._tickets)
@@ -126,7 +139,7 @@ class Router:
                 case Announce(event):
                     self._post(event)
                 case Collect():
-                    self._spawn_collect(command)
+                    self._spawn(self._collect(command))
 
     def _forward(self, command: Forward) -> None:
         if command.held.ticket not in self._deliveries:
@@ -134,6 +147,8 @@ class Router:
         message = command.held.job.to_message(command.key, clock().wall_ms)
         published = self._bus.publish(DEFAULT_EXCHANGE if command.park else VMS, message)
         published.add_done_callback(partial(self._forwarded, command))
+        self._unconfirmed.add(published)
+        published.add_done_callback(self._unconfirmed.discard)
 
     def _forwarded(self, command: Forward, published: "asyncio.Future[None]") -> None:
         error = published.exception()
@@ -173,6 +188,9 @@ class Router:
         error = sent.exception()
         if isinstance(error, Disconnected):
             return
+        if isinstance(error, Refused):
+            self._bury(ticket, f"the answer could not be delivered: {error}")
+            return
         self._settle(ticket)
         if error is not None:
             event = event.model_copy(update={"state": "unanswerable", "reason": str(error)})
@@ -182,7 +200,7 @@ class Router:
         delivery = self._deliveries.get(ticket)
         if delivery is None:
             return
-        job_id = job_id_of(delivery.message)
+        job_id = told_id_of(delivery.message)
         log.warning("job %s goes to the dead queue: %s", job_id, reason)
         operation = str(delivery.message.headers.get("operation", delivery.message.routing_key))
         event = JobEvent(state="unanswerable", job=job_id, operation=operation, at_ms=clock().wall_ms, reason=reason)
@@ -206,8 +224,8 @@ class Router:
 
     # -- queues that nobody serves
 
-    def _spawn_collect(self, command: Collect) -> None:
-        task = asyncio.create_task(self._collect(command))
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -228,8 +246,18 @@ class Router:
         if consumer.found or not self._bus.connected:
             self._collectors[queue] = consumer
             return
+        await self._give_up(queue, consumer)
+
+    async def _give_up(self, queue: str, consumer: Consumer) -> None:
         await self._bus.cancel(consumer)
         asyncio.get_running_loop().call_later(COLLECT_AGAIN_S, self._dispatcher.uncollected, queue)
+
+    def _look_for_missing(self) -> None:
+        """After a reconnect: ask again, later, for the queues that were not there or did not answer."""
+        for queue, consumer in list(self._collectors.items()):
+            if not consumer.found:
+                del self._collectors[queue]
+                self._spawn(self._give_up(queue, consumer))
 
 
 def _read(delivery: Delivery) -> object:
@@ -251,8 +279,11 @@ async def serve_router(settings: Settings, url: str, stop: asyncio.Event) -> Non
         Rules(settings.cpu_threshold, settings.ram_threshold),
         max_image_bytes=settings.max_image_bytes,
         name=name,
+        session=uuid.uuid4().hex[:12],
     )
+    router = Router(bus, dispatcher, lane_prefetch=settings.lane_prefetch)
     try:
-        await unless_set(stop, Router(bus, dispatcher, lane_prefetch=settings.lane_prefetch).run())
+        await unless_set(stop, router.run())
+        await router.drain()
     finally:
         await bus.close()

@@ -227,6 +227,8 @@ class Bus:
             if lost:
                 delay_s = _FIRST_DELAY_S
                 self._ready.clear()
+            if self._session is not None and self._session.declared:
+                # Deliveries come as soon as the first consumer has begun, before the last has and all is ready.
                 self.on_disconnect()
             self._failed = setup_fault(reason, self.address)
             self._tell(reason, lost=lost)

@@ -51,10 +51,10 @@ class Client:
 
     def __init__(self, url: str, **options: Unpack[ClientOptions]) -> None:
         """The arguments are those of `AsyncClient`; raises as it does."""
+        self._client = AsyncClient(url, **options)
         self._loop = asyncio.new_event_loop()
         # Daemonic: a program that forgets to close its client still ends.
         self._thread = threading.Thread(target=self._loop.run_forever, name="overspill client", daemon=True)
-        self._client = AsyncClient(url, **options)
 
     def __enter__(self) -> Self:
         """Connect. Raises SetupError when no broker answers or it won't have us."""

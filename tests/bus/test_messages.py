@@ -50,8 +50,6 @@ def test_all_that_a_caller_may_say_is_heard() -> None:
     job = sent(headers=headers, message_id="7", correlation_id="c", reply_to="q", priority=5, content_type="image/png")
     assert (job.user, job.params, job.site, job.traceparent) == ("ada", {"quality": 80}, "local", "00-1-2-01")
     assert (job.id, job.correlation_id, job.reply_to, job.content_type) == ("7", "c", "q", "image/png")
-    assert job.interactive
-    assert not sent(priority=4).interactive
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Answers reach their callers, and a dead job keeps what can be told of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +38,19 @@ async def test_an_answer_reaches_its_queue_or_says_that_there_is_none(bus: Bus, 
     assert (await foreign.get(replies)).body == b"sketch"
     with pytest.raises(Unroutable):
         await send_answer(bus, Message(b"sketch", "gone"))
+
+
+@pytest.mark.broker
+async def test_a_full_reply_queue_gets_its_answer_once_there_is_room(bus: Bus, foreign: Foreign) -> None:
+    arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    await bus.declare(Topology(queues=(Queue("small", arguments),)))
+    await send_answer(bus, Message(b"first", "small"))
+    second = send_answer(bus, Message(b"second", "small"))
+    await asyncio.sleep(0.3)
+    assert not second.done()
+    assert (await foreign.get("small")).body == b"first"
+    await asyncio.wait_for(second, 10)
+    assert (await foreign.get("small")).body == b"second"
 
 
 @pytest.mark.broker

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import psutil
+from PIL import Image
 
 from bus.messages import JobEvent, read_event
 from bus.problems import PROBLEM_JSON
@@ -17,16 +18,18 @@ from bus.topology import DEAD, EVENTS, JOBS, VMS, Binding, Exchange, Queue, Topo
 from consumers.compute import ChildConfig
 from consumers.worker import Worker, WorkerConfig
 from tests.bus.rabbit.foreign import Foreign, Got, eventually
-from tests.consumers.operations.pictures import photograph
+from tests.consumers.operations.pictures import photograph, saved
 
 VM = "vm1"
 BACK = "back"
 """Where jobs arrive that the worker hands back to `jobs`."""
 PHOTOGRAPH = photograph()
-CHILD = ChildConfig(("sketch",), "", max_bytes=16 << 20, max_pixels=50_000_000)
+CHILD = ChildConfig(("sketch",), "", max_bytes=16 << 20, max_pixels=50_000_000, memory_bytes=1 << 30)
 CONFIG = WorkerConfig(
     vm=VM, slots=1, look_ahead=1, max_attempts=3, job_timeout_s=60, answers_kept_bytes=1 << 24, child=CHILD
 )
+SMALL_MEMORY = 400 << 20
+"""Enough for a process that draws photographs of a few megapixels; not for one that draws `heavy()`."""
 SHORT = replace(CONFIG, job_timeout_s=0.5)
 
 _OURS = of_vm(VM)
@@ -35,6 +38,11 @@ TOPOLOGY = Topology(
     (Queue(DEAD, {"x-queue-type": "quorum"}), Queue(BACK, {"x-queue-type": "quorum"}), *_OURS.queues),
     (Binding(JOBS, BACK, "#"), *_OURS.bindings),
 )
+
+
+def heavy() -> bytes:
+    """A picture of a few kilobytes, within all limits, that takes half a gigabyte to draw: 49 megapixels."""
+    return saved(Image.new("P", (7000, 7000)), "GIF")
 
 
 class Desk:

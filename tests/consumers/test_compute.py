@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,10 +13,10 @@ import pytest
 
 from consumers.compute import Child, ChildConfig, ChildDied, ChildTimedOut
 from tests.bus.rabbit.foreign import eventually
-from tests.consumers.desk import computing
-from tests.consumers.operations.pictures import photograph
+from tests.consumers.desk import SMALL_MEMORY, computing, heavy
+from tests.consumers.operations.pictures import gradient, opened, photograph, saved
 
-CONFIG = ChildConfig(("sketch",), "", max_bytes=16 << 20, max_pixels=50_000_000)
+CONFIG = ChildConfig(("sketch",), "", max_bytes=16 << 20, max_pixels=50_000_000, memory_bytes=1 << 30)
 LARGE = bytes(8 << 20)
 """More than a socket takes before it is read."""
 
@@ -39,7 +40,8 @@ def pid_of(child: Child) -> int:
 
 async def drawn(child: Child, body: bytes = photograph(), timeout_s: float = 60) -> str:
     """The status of a sketch's reply."""
-    status: str = (await child.run("sketch", {}, body, timeout_s)).head["status"]
+    (reply,) = await child.run("sketch", {}, [body], timeout_s)
+    status: str = reply.head["status"]
     return status
 
 
@@ -48,8 +50,26 @@ async def test_a_child_runs_one_job_after_another(child: Child) -> None:
     assert [await drawn(child), await drawn(child, b"a letter"), await drawn(child)] == ["done", "bad", "done"]
 
 
+async def test_several_jobs_run_together_and_each_gets_its_own_reply(child: Child) -> None:
+    pictures = [saved(gradient(40, 30 + number), "PNG") for number in range(3)]
+    replies = await child.run("sketch", {"format": "png"}, [pictures[0], b"a letter", *pictures[1:]], 60)
+    assert [reply.head["status"] for reply in replies] == ["done", "bad", "done", "done"]
+    assert [opened(reply.body).size for reply in replies if reply.body] == [(40, 30), (40, 31), (40, 32)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is capped on Linux alone")
+async def test_a_child_that_ran_out_of_memory_is_ended_and_can_be_started_again() -> None:
+    child = Child(replace(CONFIG, memory_bytes=SMALL_MEMORY))
+    await child.start()
+    assert await drawn(child, heavy()) == "exhausted"
+    assert (child.is_alive, child.pid, computing()) == (False, None, [])
+    await child.start()
+    assert await drawn(child) == "done"
+    child.close()
+
+
 async def test_a_child_says_what_it_serves() -> None:
-    child = Child(ChildConfig(("sketch", "sharpen"), "", 1, 1))
+    child = Child(ChildConfig(("sketch", "sharpen"), "", 1, 1, 1 << 30))
     served = await child.start()
     assert served.operations == ("sketch",)
     assert set(served.not_served) == {"sharpen"}
@@ -102,7 +122,7 @@ IMPOSTOR = """#!{python}
 import os, struct, sys, time
 fd = int(sys.argv[3])
 frame = lambda data: struct.pack(">i", len(data)) + data
-os.write(fd, frame(b'{{"operations": ["sketch"], "not_served": {{}}}}') + frame(b""))
+os.write(fd, frame(b'[{{"operations": ["sketch"], "not_served": {{}}}}, 0]'))
 os.read(fd, 4)
 os.write(fd, {nonsense})
 time.sleep(600)
@@ -110,7 +130,8 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize(
-    "nonsense", ['frame(b"no JSON") + frame(b"")', 'struct.pack(">i", -5)', 'frame(b"\\xff\\xfe") + frame(b"")']
+    "nonsense",
+    ['frame(b"no JSON")', 'struct.pack(">i", -5)', 'frame(b"\\xff\\xfe")', 'frame(b"{}")', 'frame(b"[{}, null]")'],
 )
 async def test_a_child_that_talks_nonsense_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nonsense: str

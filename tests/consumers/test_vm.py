@@ -105,19 +105,25 @@ async def test_a_vm_that_waits_for_its_broker_can_be_stopped() -> None:
 
 
 def test_a_vm_has_a_slot_for_each_processor_it_may_use_and_one_at_least() -> None:
-    assert [worker_config(settings(slots=None), cores).slots for cores in (0.5, 1, 3.9)] == [1, 1, 3]
-    assert worker_config(settings(slots=7), 1).slots == 7
+    assert [worker_config(settings(slots=None), cores, 1 << 30).slots for cores in (0.5, 1, 3.9)] == [1, 1, 3]
+    assert worker_config(settings(slots=7), 1, 1 << 30).slots == 7
 
 
 def test_the_settings_reach_the_worker(tmp_path: Path) -> None:
     config = worker_config(
-        settings(answers_kept_mib=3, max_pixels=9, max_image_bytes=8, state_dir=tmp_path, max_attempts=2), 1
+        settings(answers_kept_mib=3, max_pixels=9, max_image_bytes=8, state_dir=tmp_path, max_attempts=2), 1, 1 << 30
     )
     assert (config.answers_kept_bytes, config.max_attempts) == (3 * MIB, 2)
     assert (config.child.max_pixels, config.child.max_bytes) == (9, 8)
+    assert config.batched == {"caption"}
     assert config.child.models_dir == str(tmp_path / "models")
+
+
+def test_computing_processes_share_out_most_of_the_memory_unless_told_otherwise() -> None:
+    assert worker_config(settings(slots=4), 4, 1000 * MIB).child.memory_bytes == 200 * MIB
+    assert worker_config(settings(slots=4, child_memory_mib=300), 4, 1000 * MIB).child.memory_bytes == 300 * MIB
 
 
 def test_a_vm_without_operations_is_told_what_to_run_instead() -> None:
     with pytest.raises(SetupError, match="run `overspill agent`"):
-        worker_config(settings(operations=()), 1)
+        worker_config(settings(operations=()), 1, 1 << 30)

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 
+import pika
 import psutil
 import pytest
 
@@ -17,6 +18,8 @@ pytestmark = [pytest.mark.journey, pytest.mark.broker]
 
 JOBS = 24
 PICTURES = [photograph(2400 + n, 1800, seed=n) for n in range(JOBS)]
+
+SMALL = photograph(300, 200)
 
 Disturb = Callable[[], Awaitable[None]]
 
@@ -70,6 +73,27 @@ async def test_kill_of_the_router(running: Processes) -> None:
         running.start_router()
 
     await answers_despite(running.url, kill)
+
+
+async def test_stops_of_the_router_make_no_second_answers(running: Processes) -> None:
+    """Without a message_id nothing could tell a second copy of a job from the first."""
+    with pika.BlockingConnection(pika.URLParameters(running.url)) as connection:
+        channel = connection.channel()
+        replies = channel.queue_declare("", exclusive=True).method.queue
+        for number in range(40):
+            sent = pika.BasicProperties(
+                reply_to=replies, correlation_id=str(number), headers={"user": f"u{number % 7}"}
+            )
+            channel.basic_publish("jobs", "sketch", SMALL, sent, mandatory=True)
+        for _ in range(3):
+            await asyncio.to_thread(running.stop, "router")
+            running.start_router()
+        answered: list[str] = []
+        for _, properties, _ in channel.consume(replies, auto_ack=True, inactivity_timeout=8):
+            if properties is None:
+                break
+            answered.append(properties.correlation_id)
+    assert sorted(answered, key=int) == [str(number) for number in range(40)]
 
 
 async def test_a_frozen_vm(running: Processes) -> None:

@@ -23,7 +23,7 @@ class Desk:
     """A dispatcher with a clock that stands still until it is moved."""
 
     def __init__(self, *vms: str, **beat: Any) -> None:
-        self.dispatcher = Dispatcher(Fleet(), Rules(), max_image_bytes=LIMIT, name="r1")
+        self.dispatcher = Dispatcher(Fleet(), Rules(), max_image_bytes=LIMIT, name="r1", session="r")
         self.now = 100.0
         self.seq = 0
         self.tickets = 0
@@ -77,8 +77,22 @@ def test_jobs_beyond_slots_and_look_ahead_stay_in_their_lane_until_one_is_done()
     desk = Desk("vm1")
     assert [where(desk.job()) for _ in range(3)] == [[("j1", "vm.vm1")], [("j2", "vm.vm1")], []]
     assert desk.dispatcher.status(at(100)).waiting == {"sketch": "every slot is taken"}
-    assert where(desk.dispatcher.finished("vm1", "j1", at(101))) == [("j3", "vm.vm1")]
+    assert where(desk.dispatcher.finished("vm1", "r-0", at(101))) == [("j3", "vm.vm1")]
     assert desk.dispatcher.status(at(101)).waiting == {}
+
+
+def test_jobs_of_one_id_take_a_place_each() -> None:
+    desk = Desk("vm1")
+    forwarded = [command for _ in range(20) for command in desk.job(message_id="1") if isinstance(command, Forward)]
+    assert [forward.held.job.placement for forward in forwarded] == ["r-0", "r-1"]
+    assert forwarded[0].event.placement == "r-0"
+    freed = desk.dispatcher.finished("vm1", "r-0", at(101))
+    assert where(freed) == [("1", "vm.vm1")]
+    assert where(desk.beat("vm1", held=("r-1", "r-2"))) == []
+
+
+def test_a_vm_that_only_loads_is_emptied() -> None:
+    assert Collect("vm.vm1") in Desk("vm1").beat("vm1", worker="starting")
 
 
 def test_two_vms_share_the_work() -> None:
@@ -286,6 +300,7 @@ steps = st.lists(
 def test_every_job_is_in_exactly_one_place(script: list[tuple[str, str, Any]]) -> None:
     desk = Desk()
     forwarded: list[tuple[str, str]] = []
+    latest: Forward | None = None
     for kind, name, value in script:
         commands: list[Command] = []
         if kind == "job":
@@ -294,10 +309,10 @@ def test_every_job_is_in_exactly_one_place(script: list[tuple[str, str, Any]]) -
             commands = desk.beat(name, cpu_percent=value)
         elif kind == "time":
             commands = desk.later(value)
-        elif forwarded:
-            job, key = forwarded[-1]
-            commands = desk.dispatcher.finished(key.removeprefix("vm."), job, at(desk.now))
+        elif latest is not None:
+            commands = desk.dispatcher.finished(latest.key.removeprefix("vm."), latest.held.job.place, at(desk.now))
         forwarded += where(commands)
+        latest = next((command for command in reversed(commands) if isinstance(command, Forward)), latest)
     in_window = [held.job.id for held in desk.dispatcher._window]
     placed = [job for job, _ in forwarded]
     assert sorted(in_window + placed) == sorted(f"j{n + 1}" for n in range(desk.tickets))

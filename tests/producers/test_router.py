@@ -86,7 +86,9 @@ class Site:
 async def at_work(url: str, through: str, settings: Settings) -> AsyncIterator[Site]:
     async with Bus(through, name="test", topology=shared()) as bus:
         with Foreign(url) as foreign:
-            dispatcher = Dispatcher(Fleet(FleetRules.of(settings)), Rules(), max_image_bytes=LIMIT, name="r1")
+            dispatcher = Dispatcher(
+                Fleet(FleetRules.of(settings)), Rules(), max_image_bytes=LIMIT, name="r1", session="r"
+            )
             site = Site(bus, foreign, Router(bus, dispatcher, lane_prefetch=2))
             task = asyncio.create_task(site.router.run())
             await site.status()  # it hears heartbeats by then
@@ -123,11 +125,11 @@ async def test_the_next_job_waits_in_its_lane_until_a_vm_says_that_one_is_done(s
     await site.vm()
     for number in range(3):
         site.job(message_id=f"j{number}")
-    await site.placed()
+    placement = (await site.placed()).properties.headers["placement"]
     await site.placed()
     assert (await site.status()).waiting.keys() <= {"sketch"}
     assert site.foreign.taken(vm_queue("vm1")) is None
-    done = JobEvent(state="done", job="j0", operation="sketch", vm="vm1", at_ms=1)
+    done = JobEvent(state="done", job="j0", operation="sketch", vm="vm1", at_ms=1, placement=placement)
     site.foreign.publish(EVENTS, done.key, done.model_dump_json().encode())
     assert (await site.placed()).properties.message_id == "j2"
     await site.settled()

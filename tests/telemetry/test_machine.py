@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 
 import telemetry.machine
 from telemetry.cgroup import CpuLimit, MemoryLimit
-from telemetry.machine import Machine, Meter, Reading, Sample, cpu_percent, cpu_sample, ram_percent
+from telemetry.machine import Machine, Meter, Reading, Sample, cpu_percent, cpu_sample, memory_bytes, ram_percent
+from tests.needed import lacking
 
 PROCESSORS = len(os.sched_getaffinity(0))
 
@@ -64,6 +66,14 @@ def test_samples_of_two_different_groups_give_no_percentage() -> None:
     before, after = Sample(0.0, 1.0, {"old": Meter(1.0, 0.0)}), Sample(1.0, 1.0, {"new": Meter(1.0, 9.0)})
 
     assert cpu_percent(before, after) is None
+
+
+def test_the_memory_to_share_out_is_the_tightest_limit_or_all_there_is() -> None:
+    limits = [MemoryLimit("own", 500, 100), MemoryLimit("shared", 400, 100), MemoryLimit("unlimited", 1 << 62, 100)]
+
+    assert memory_bytes(limits, 1000) == 400
+    assert memory_bytes([], 1000) == 1000
+    assert 0 < Machine().memory_bytes <= psutil.virtual_memory().total
 
 
 @pytest.mark.parametrize(
@@ -197,7 +207,7 @@ def limited_group() -> Iterator[list[Path]]:
                 (top / file).write_text(text)
         yield [top / "inner" for top in tops]
     except OSError as error:
-        pytest.skip(f"control groups can't be made here ({error}): run as root, outside a read-only container")
+        lacking(f"control groups can't be made here ({error}): run as root, outside a read-only container")
     finally:
         for folder in [folder for top in tops for folder in (top / "inner", top) if folder.is_dir()]:
             folder.rmdir()

@@ -14,6 +14,7 @@ from rich.text import Text
 from bus import settings
 from bus.errors import OverspillError, SetupError
 from bus.topology import shared
+from telemetry.machine import Machine
 from telemetry.process import set_up_logs
 from ui.commands import findings
 from ui.commands.findings import EXTRAS, Finding
@@ -119,7 +120,8 @@ def _operations(chosen: settings.Settings) -> list[Finding]:
     from consumers.compute import Child  # noqa: PLC0415
     from consumers.vm import worker_config  # noqa: PLC0415
 
-    child = Child(worker_config(chosen, cores=1).child)
+    machine = Machine()
+    child = Child(worker_config(chosen, machine.cores, machine.memory_bytes).child)
     try:
         served = asyncio.run(child.start())
     except OverspillError as error:

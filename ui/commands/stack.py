@@ -17,7 +17,7 @@ from ui.stack import state
 from ui.stack.processes import end
 
 _READY_WITHIN_S = 180.0
-_GONE_WITHIN_S = 60.0
+_GONE_WITHIN_S = 120.0
 _OVERSPILL = (sys.executable, "-m", "ui.cli")
 
 

@@ -13,7 +13,7 @@ from ui.stack.children import Child, Say
 class Supervisor:
     """Runs children until it is told to stop.
 
-    `first` (a broker, say) is started before `rest` and stopped after them, for `rest` can't finish its work without.
+    Then they are stopped in groups, one after the other: a broker, say, after all that can't finish its work without.
     """
 
     def __init__(self, say: Say, *, grace_s: float = 20.0) -> None:

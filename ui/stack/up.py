@@ -23,6 +23,8 @@ from ui.stack.supervisor import Supervisor
 _COLOURS = {"up": 37, plan.BROKER: 33, plan.ROUTER: 36, "vm1": 32, "vm2": 35}
 _LOG_BYTES = 5 << 20
 _BROKER_ANSWERS_WITHIN_S = 15.0
+_SETTLES_WITHIN_S = 15.0
+"""After its last job a VM still has its answers confirmed."""
 
 
 class Up:
@@ -43,7 +45,7 @@ class Up:
 
     async def run(self) -> None:
         """Start everything, say when it is ready, and run until told to stop. Raises SetupError."""
-        supervisor = Supervisor(self._say)
+        supervisor = Supervisor(self._say, grace_s=self._settings.job_timeout_s + _SETTLES_WITHIN_S)
         state.write(self._settings.state_dir, self._stack)
         try:
             async with supervisor.signals():
