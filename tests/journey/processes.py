@@ -11,6 +11,7 @@ from pathlib import Path
 from bus.messages import Heartbeat, RouterStatus, read_event
 from bus.rabbit import Bus, Delivery
 from bus.topology import EVENTS, shared
+from ui.stack.processes import die_with_us
 
 READY_TIMEOUT_S = 90
 
@@ -37,7 +38,7 @@ class Processes:
     def _start(self, name: str, *arguments: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", "ui.cli", *arguments],
+                die_with_us([sys.executable, "-m", "ui.cli", *arguments]),  # also when the tests are killed
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
