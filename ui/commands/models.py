@@ -48,11 +48,13 @@ def pull_models(names: Names = None) -> None:
     with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()) as progress:
         for weights in _named(names or DEFAULTS):
             try:
-                pull(models, weights, _shown(progress, weights))
+                elsewhere = pull(models, weights, _shown(progress, weights))
             except FetchFailed as why:
                 failed.append(str(why))
                 continue
             progress.console.print(f"{weights.name} is here ({weights.licence}, {weights.page})", soft_wrap=True)
+            for note in elsewhere:
+                progress.console.print(note, soft_wrap=True)
     if failed:
         raise SetupError("\n".join(failed))
 
