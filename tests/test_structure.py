@@ -33,7 +33,7 @@ READS_THE_ENVIRONMENT = {"bus/settings.py"}
 
 
 def parsed(path: Path) -> ast.Module:
-    """A file's syntax tree. CPython 3.11 now and then loses count of its own recursion in there, so it may try again."""
+    """A file's syntax tree; CPython 3.11 now and then loses count of its recursion in there, and may try again."""
     for _ in range(3):
         try:
             return ast.parse((ROOT / path).read_text(encoding="utf-8"))

@@ -164,11 +164,17 @@ async def test_a_map_let_go_of_leaves_nothing_running(client: AsyncClient, respo
     def running() -> list[str]:
         return [repr(task) for task in asyncio.all_tasks() if "AsyncClient.outcome" in repr(task)]
 
-    async with aclosing(client.map("sketch", [b"1", b"2", b"3"])) as answers:
-        async for _ in answers:
-            responder.holding = True
-            assert running()
-            break
+    async def go_through() -> None:
+        async with aclosing(client.map("sketch", [b"1", b"2", b"3"])) as answers:
+            async for _ in answers:
+                pass
+
+    responder.holding = True
+    going = asyncio.create_task(go_through())
+    await responder.has_seen(3)
+    assert len(running()) == 3
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
     await asyncio.sleep(0)
     assert not running()
 
