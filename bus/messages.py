@@ -366,7 +366,7 @@ def unreadable(message: Message, problem: Problem) -> Message | None:
 
 
 class Heartbeat(_Model):
-    """What an agent says once a second. `worker` is None-like (`absent`) where only the agent runs."""
+    """What an agent says once a second; `worker` is `absent` where only the agent runs."""
 
     kind: Literal["heartbeat"] = "heartbeat"
     vm: str = Field(pattern=VM_NAME)

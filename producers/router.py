@@ -7,7 +7,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 
 from bus.errors import BadInput, BusError, Disconnected, Refused
@@ -74,8 +74,8 @@ class Router:
         await bus.listen([(EVENTS, f"job.{state}.*") for state in _SETTLED], self._on_settled)
         for number in range(LANES):
             self._consumers.append(await bus.consume(lane(number), self._on_job, prefetch=self._prefetch))
-        await bus.consume(JOBS_UNKNOWN, self._on_unknown, prefetch=self._prefetch)
-        await bus.consume(JOBS_RETURNED, self._on_returned, prefetch=self._prefetch)
+        for queue, handler in ((JOBS_UNKNOWN, self._on_unknown), (JOBS_RETURNED, self._on_returned)):
+            self._consumers.append(await bus.consume(queue, handler, prefetch=self._prefetch))
         log.info("routing from %s", bus.address)
         for ticks in itertools.count():
             now = clock()
@@ -85,7 +85,7 @@ class Router:
             await asyncio.sleep(TICK_S)
 
     async def drain(self) -> None:
-        """Take no more jobs, and wait for the confirms that are due: what is forwarded twice is answered twice."""
+        """Take no more jobs, and wait for the confirms that are due: what is sent twice is answered twice."""
         for consumer in (*self._consumers, *self._collectors.values()):
             await self._bus.cancel(consumer)
         self._dispatcher.forget()
@@ -146,9 +146,12 @@ class Router:
             return  # decided before the connection was lost: the job comes again
         message = command.held.job.to_message(command.key, clock().wall_ms)
         published = self._bus.publish(DEFAULT_EXCHANGE if command.park else VMS, message)
-        published.add_done_callback(partial(self._forwarded, command))
-        self._unconfirmed.add(published)
-        published.add_done_callback(self._unconfirmed.discard)
+        self._when_confirmed(published, partial(self._forwarded, command))
+
+    def _when_confirmed(self, sent: "asyncio.Future[None]", then: "Callable[[asyncio.Future[None]], None]") -> None:
+        sent.add_done_callback(then)
+        self._unconfirmed.add(sent)
+        sent.add_done_callback(self._unconfirmed.discard)
 
     def _forwarded(self, command: Forward, published: "asyncio.Future[None]") -> None:
         error = published.exception()
@@ -182,7 +185,7 @@ class Router:
             reason=problem.detail,
             problem=problem.slug,
         )
-        send_answer(self._bus, answer).add_done_callback(partial(self._answered, command.ticket, event))
+        self._when_confirmed(send_answer(self._bus, answer), partial(self._answered, command.ticket, event))
 
     def _answered(self, ticket: int, event: JobEvent, sent: "asyncio.Future[None]") -> None:
         error = sent.exception()
@@ -204,7 +207,7 @@ class Router:
         log.warning("job %s goes to the dead queue: %s", job_id, reason)
         operation = str(delivery.message.headers.get("operation", delivery.message.routing_key))
         event = JobEvent(state="unanswerable", job=job_id, operation=operation, at_ms=clock().wall_ms, reason=reason)
-        bury(self._bus, delivery.message, reason).add_done_callback(partial(self._buried, ticket, event))
+        self._when_confirmed(bury(self._bus, delivery.message, reason), partial(self._buried, ticket, event))
 
     def _buried(self, ticket: int, event: JobEvent, buried: "asyncio.Future[None]") -> None:
         error = buried.exception()
