@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from bus import topology
-from bus.messages import JSON, AnswerHeaders, Heartbeat, HopHeaders, JobEvent, JobHeaders, RouterStatus, VmEvent
+from bus.events import Heartbeat, JobEvent, RouterStatus, VmEvent
+from bus.messages import JSON, AnswerHeaders, HopHeaders, JobHeaders
 from bus.problems import PROBLEM_JSON, Kind, Problem
 
 Document = dict[str, Any]

@@ -1,7 +1,8 @@
 """The wire contract: what travels on the bus, written once, with its AMQP mapping in both directions.
 
-`Message` is an AMQP message without a client library in it; `Job`, `Answer`, `Problem`, `Heartbeat` and the events are
-what it may mean. Times named `_ms` are milliseconds, absolute ones since the Unix epoch.
+`Message` is an AMQP message without a client library in it; `Job` and `Answer` are what it may mean. What overspill
+tells of itself is in `bus.events`, what an operator asks of it in `bus.control`. Times named `_ms` are milliseconds,
+absolute ones since the Unix epoch.
 """
 
 import json
@@ -26,7 +27,7 @@ from pydantic_core import PydanticCustomError
 
 from bus.errors import BadInput
 from bus.problems import PROBLEM_JSON, Kind, Problem, bad_field
-from bus.topology import CLOUD_KEY, VM_NAME, is_internal
+from bus.topology import CLOUD_KEY, is_internal
 
 JSON = "application/json"
 ANONYMOUS = "anonymous"
@@ -35,6 +36,12 @@ SHORT_BYTES = 255
 PARAMS_BYTES = 16_384
 """The most `params` may take as JSON. A header that outgrew its frame would end the connection that carries it."""
 PARAMS_DEPTH = 8
+HISTORY_REASON = 300
+"""Characters of a failed attempt's reason."""
+HISTORY_KEPT = 10
+"""Failed attempts that a job remembers, the latest ones: what outgrew a frame would end the connection."""
+INTERACTIVE = 5
+"""The priority from which a job has someone waiting for it."""
 LONGEST_EXPIRATION_MS = 2**32 - 1
 """The broker closes the channel of a publisher that asks for more."""
 _NAMES_ON_THE_WIRE = {"id": "message_id", "operation": "routing_key"}
@@ -57,7 +64,9 @@ class Message:
     """Seconds since the Unix epoch: AMQP's own unit."""
 
 
-class _Model(BaseModel):
+class WireModel(BaseModel):
+    """What all models on the wire have in common."""
+
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
@@ -115,7 +124,7 @@ def _plain(value: Any) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-class JobHeaders(_Model):
+class JobHeaders(WireModel):
     """The AMQP headers a caller may set on a job; every one is optional, others are ignored."""
 
     user: str = Field(ANONYMOUS, min_length=1, max_length=128, description="Whose fair share the job counts against.")
@@ -128,8 +137,22 @@ class JobHeaders(_Model):
     traceparent: str | None = Field(None, max_length=128, description="W3C trace context.")
 
 
-class HopHeaders(_Model):
-    """The AMQP headers the router adds on the way to a VM or the cloud."""
+class Attempt(WireModel):
+    """One placement of a job that came to nothing."""
+
+    attempt: int = Field(ge=0)
+    at_ms: int
+    vm: str | None = None
+    problem: str | None = Field(None, description="The problem's slug.")
+    reason: str = Field(max_length=HISTORY_REASON)
+
+
+def _history(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str | bytes) else value
+
+
+class HopHeaders(WireModel):
+    """The AMQP headers the router and the VMs add on the way."""
 
     operation: ShortStr
     received_ms: int | None = Field(None, description="When a router first took the job up.")
@@ -137,6 +160,12 @@ class HopHeaders(_Model):
     attempt: int = Field(0, ge=0, description="How often it was placed, this time included.")
     placement: str | None = Field(
         None, max_length=64, description="The router's id of this placement; callers' ids may repeat, this one never."
+    )
+    pixels: int | None = Field(None, ge=0, description="Width times height, as far as the router could tell.")
+    history: Annotated[tuple[Attempt, ...], BeforeValidator(_history)] = Field(
+        (),
+        description="The latest placements that came to nothing: a JSON list as a string.",
+        json_schema_extra={"type": "string"},
     )
 
 
@@ -165,6 +194,16 @@ class Job(JobHeaders, HopHeaders):
         """What it is counted by on a VM: its placement, or its id when no router placed it."""
         return self.placement or self.id
 
+    @property
+    def interactive(self) -> bool:
+        """Whether someone waits for it, so that it goes before batch work."""
+        return self.priority >= INTERACTIVE
+
+    def failed(self, *, at_ms: int, reason: str, vm: str | None = None, problem: str | None = None) -> "Job":
+        """The job with this attempt written into its history."""
+        told = Attempt(attempt=self.attempt, at_ms=at_ms, vm=vm, problem=problem, reason=reason[:HISTORY_REASON])
+        return self.model_copy(update={"history": (*self.history, told)[-HISTORY_KEPT:]})
+
     def left_ms(self, now_ms: int) -> int | None:
         """Milliseconds left to live at `now_ms` (0 when expired), or None without a deadline."""
         return None if self.deadline_ms is None else max(0, self.deadline_ms - now_ms)
@@ -178,12 +217,13 @@ class Job(JobHeaders, HopHeaders):
         """
         headers = message.headers
         # A wrong hop header is not the caller's to mend: it is read as absent.
-        counts = ("received_ms", "deadline_ms", "attempt")
+        counts = ("received_ms", "deadline_ms", "attempt", "pixels")
         hop: dict[str, Any] = {key: headers[key] for key in counts if _is_count(headers.get(key))}
         hop.setdefault("received_ms", now_ms)
         placement = headers.get("placement")
         if isinstance(placement, str) and len(placement) <= 64:
             hop["placement"] = placement
+        hop["history"] = _history_of(headers.get("history"))
         if "deadline_ms" not in hop and message.expiration is not None:
             hop["deadline_ms"] = _deadline_ms(message, now_ms)
         given = {key: headers[key] for key in JobHeaders.model_fields if headers.get(key) is not None}
@@ -213,9 +253,12 @@ class Job(JobHeaders, HopHeaders):
             "deadline_ms": self.deadline_ms,
             "traceparent": self.traceparent,
             "placement": self.placement,
+            "pixels": self.pixels,
         }
         if self.params:
             headers["params"] = json.dumps(self.params)
+        if self.history:
+            headers["history"] = _ATTEMPTS.dump_json(self.history, exclude_none=True).decode()
         left_ms = self.left_ms(now_ms)
         return Message(
             body=self.body,
@@ -230,6 +273,19 @@ class Job(JobHeaders, HopHeaders):
         )
 
 
+_ATTEMPTS = TypeAdapter(tuple[Attempt, ...])
+
+
+def _history_of(value: Any) -> tuple[Attempt, ...]:
+    """The attempts told in a header, or none: it is not the caller's to write."""
+    if not isinstance(value, str | bytes):
+        return ()
+    try:
+        return _ATTEMPTS.validate_json(value)[-HISTORY_KEPT:]
+    except ValidationError:
+        return ()
+
+
 def job_id_of(message: Message) -> str:
     """The caller's `message_id`, or a new random id."""
     return message.message_id or uuid.uuid4().hex
@@ -237,14 +293,14 @@ def job_id_of(message: Message) -> str:
 
 def told_id_of(message: Message) -> str:
     """The id to tell of a message that may not be a job at all: text, and no longer than allowed."""
-    return _cut(_text(message.message_id)) or uuid.uuid4().hex
+    return cut(_text(message.message_id)) or uuid.uuid4().hex
 
 
 def _operation_of(message: Message) -> str:
     """The routing key as the caller published it; past the router, where the key names a queue, the hop header."""
     key = _text(message.routing_key)
     named = message.headers.get("operation") if key == CLOUD_KEY or is_internal(key) else None
-    return _cut(named) if isinstance(named, str) else key
+    return cut(named) if isinstance(named, str) else key
 
 
 def _text(value: str | bytes | None) -> str:
@@ -252,7 +308,7 @@ def _text(value: str | bytes | None) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
 
 
-def _cut(text: str, most: int = SHORT_BYTES) -> str:
+def cut(text: str, most: int = SHORT_BYTES) -> str:
     """`text` cut to `most` bytes of UTF-8."""
     return text.encode(errors="replace")[:most].decode(errors="ignore")
 
@@ -275,7 +331,7 @@ def _deadline_ms(message: Message, now_ms: int) -> int | None:
     return now_ms + lives_ms - (waited_ms if 0 <= waited_ms <= lives_ms else 0)
 
 
-class AnswerHeaders(_Model):
+class AnswerHeaders(WireModel):
     """The AMQP headers of an answer: where and how the job ran. A problem found before it ran has only some."""
 
     job: str
@@ -363,117 +419,6 @@ def unreadable(message: Message, problem: Problem) -> Message | None:
         body=b"",
     )
     return Answer.refusal(job, problem).to_message(reply_to)
-
-
-class Heartbeat(_Model):
-    """What an agent says once a second; `worker` is `absent` where only the agent runs."""
-
-    kind: Literal["heartbeat"] = "heartbeat"
-    vm: str = Field(pattern=VM_NAME)
-    session: str = Field(description="New with each start of the VM: tells a restart from a late beat.")
-    started_ms: int = Field(description="When this session began.")
-    seq: int = Field(ge=0, description="Counts the beats of a session.")
-    at_ms: int
-    cpu_percent: float = Field(ge=0, le=100)
-    ram_percent: float = Field(ge=0, le=100)
-    cores: float = Field(gt=0, description="Processors this VM may use; a fraction under a cgroup quota.")
-    slots: int = Field(ge=0, description="Jobs it runs at a time; 0 takes none.")
-    look_ahead: int = Field(0, ge=0, description="Jobs it may hold beyond its slots.")
-    running: int = Field(0, ge=0)
-    held: tuple[str, ...] = Field((), description="Placements delivered to the worker and not yet answered.")
-    oldest_running_s: float | None = None
-    operations: tuple[str, ...] = ()
-    not_served: dict[str, str] = Field(default_factory=dict, description="Operation -> why, and how to mend it.")
-    worker: Literal["ready", "starting", "draining", "absent"] = "absent"
-    done: int = Field(0, ge=0, description="Jobs answered since the session began.")
-
-
-class Candidate(_Model):
-    """One VM as the router saw it at a decision."""
-
-    vm: str
-    load: float
-    age_s: float
-    held: int
-    verdict: str
-
-
-class JobEvent(_Model):
-    """One step of one job: key `job.<state>.<operation>`."""
-
-    kind: Literal["job"] = "job"
-    state: Literal["routed", "waiting", "parked", "running", "retried", "done", "failed", "unanswerable"]
-    job: str
-    operation: str
-    user: str = ANONYMOUS
-    at_ms: int
-    vm: str | None = None
-    route: Literal["vm", "cloud"] | None = None
-    attempt: int | None = None
-    placement: str | None = Field(None, description="Which placement of the job, when it was placed.")
-    waited_ms: int | None = None
-    ran_ms: int | None = None
-    reason: str | None = None
-    problem: str | None = Field(None, description="The problem's slug.")
-    candidates: tuple[Candidate, ...] = Field((), description="The decision receipt.")
-    traceparent: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The routing key on `events`."""
-        return _cut(f"job.{self.state}.{self.operation}")
-
-
-class VmEvent(_Model):
-    """A VM changed its state: key `vm.<state>.<name>`."""
-
-    kind: Literal["vm"] = "vm"
-    state: Literal["joined", "ready", "busy", "draining", "lost"]
-    vm: str
-    at_ms: int
-    reason: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The routing key on `events`."""
-        return f"vm.{self.state}.{self.vm}"
-
-
-class RouterStatus(_Model):
-    """What a router says once a second: key `router.status`. Tells why jobs wait."""
-
-    kind: Literal["router"] = "router"
-    router: str
-    at_ms: int
-    routed: int = Field(ge=0, description="Jobs placed since it started.")
-    waiting: dict[str, str] = Field(default_factory=dict, description="Operation -> why its jobs wait.")
-
-    @property
-    def key(self) -> str:
-        """The routing key on `events`."""
-        return "router.status"
-
-
-Event = Annotated[Heartbeat | JobEvent | VmEvent | RouterStatus, Field(discriminator="kind")]
-_EVENT: TypeAdapter[Heartbeat | JobEvent | VmEvent | RouterStatus] = TypeAdapter(Event)
-
-
-def heartbeat_key(vm: str) -> str:
-    """The routing key of a VM's heartbeats."""
-    return f"vm.heartbeat.{vm}"
-
-
-def read_event(body: bytes) -> Heartbeat | JobEvent | VmEvent | RouterStatus:
-    """Read what travels on `heartbeats` and `events`. Raises BadInput when it is none of the union."""
-    try:
-        return _EVENT.validate_json(body)
-    except ValidationError as error:
-        raise BadInput(bad_field(error)) from None
-
-
-def event_message(event: BaseModel, routing_key: str) -> Message:
-    """An event or heartbeat as a message."""
-    return Message(body=event.model_dump_json(exclude_none=True).encode(), routing_key=routing_key, content_type=JSON)
 
 
 def operation_problem(operation: str, known: tuple[str, ...]) -> Problem:

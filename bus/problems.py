@@ -58,6 +58,21 @@ class Kind(Enum):
         "Every attempt failed",
         "The job is kept in the queue `dead` for the operator; the detail names the last fault.",
     )
+    TOO_MANY_JOBS = _Entry(
+        "too-many-jobs",
+        429,
+        "The user has too many jobs in line",
+        "Send it again after `retry_after_s` seconds; the operator may raise OVERSPILL_USER_QUEUED.",
+    )
+    TOO_FAST = _Entry(
+        "too-fast",
+        429,
+        "The user sends jobs too fast",
+        "Send it again after `retry_after_s` seconds; the operator may raise OVERSPILL_USER_JOBS_PER_MINUTE.",
+    )
+    CANCELLED = _Entry(
+        "cancelled", 499, "The job was cancelled", "Send it again under another id if you still want it."
+    )
     OPERATION_FAILED = _Entry(
         "operation-failed", 500, "The operation failed", "Report the detail to whoever runs these machines."
     )

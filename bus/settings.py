@@ -77,16 +77,41 @@ class Settings(BaseSettings):
     )
     beat_interval_s: float = Field(1.0, gt=0, le=60, description="Seconds between heartbeats.")
 
-    policy: Literal["threshold"] = Field("threshold", description="How the router places jobs.")
+    policy: Literal["threshold", "least-loaded", "p2c", "predictive"] = Field(
+        "threshold", description="How the router places jobs; see docs/policies.md."
+    )
     cpu_threshold: float = Field(40.0, ge=0, le=100, description="Mean CPU percent from which a VM counts as loaded.")
     ram_threshold: float = Field(90.0, ge=0, le=100, description="RAM percent from which a VM counts as loaded.")
     lost_after_beats: int = Field(3, ge=1, le=60, description="Beats missed before a VM is lost.")
     lane_prefetch: int = Field(
-        2, ge=1, le=64, description="Jobs the router looks ahead in each lane; they stay the lane's."
+        4, ge=1, le=64, description="Jobs the router looks ahead in each lane to begin with; they stay the lane's."
+    )
+    window_mib: int = Field(
+        256, ge=1, description="Pictures the router holds while it looks further ahead in the lanes, MiB."
+    )
+    user_weights: Annotated[dict[str, float], NoDecode] = Field(
+        default_factory=dict,
+        description="Shares of computing time, as `anna=2,ben=0.5`; a user not named has 1. In the file a table.",
+    )
+    user_queued: int = Field(1000, ge=1, description="Jobs a user may have in line; more are refused.")
+    user_jobs_per_minute: int | None = Field(
+        None, ge=1, description="Jobs a user may send in a minute; more are refused. Unset: any number."
+    )
+    slot_megapixels: float = Field(
+        25.0, gt=0, description="Megapixels from which a job takes a second slot of its VM, and so on."
+    )
+    cloud_jobs_per_minute: int | None = Field(
+        None, ge=0, description="Jobs that may overflow in a minute. Unset: any number."
+    )
+    cloud_money_per_day: float | None = Field(
+        None, ge=0, description="Estimated price of a day's overflow, in US dollars. Unset: any price."
     )
 
     max_image_bytes: int = Field(16 * MIB, ge=1, description="Largest image in a message, bytes.")
     max_pixels: int = Field(50_000_000, ge=1, description="Largest image, pixels (width x height).")
+    retry_delay_s: float = Field(
+        0.5, ge=0, description="Wait before a failed job's second attempt, seconds; doubled for each further one."
+    )
     job_timeout_s: float = Field(60.0, gt=0, description="Longest run of one job, seconds.")
     max_attempts: int = Field(3, ge=1, le=100, description="Placements of a job before it is answered with a problem.")
     answers_kept_mib: int = Field(
@@ -103,6 +128,18 @@ class Settings(BaseSettings):
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("user_weights", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        return dict(_pair(part) for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("user_weights")
+    @classmethod
+    def _positive(cls, weights: dict[str, float]) -> dict[str, float]:
+        if any(weight <= 0 for weight in weights.values()):
+            raise ValueError("must be greater than 0 for each user")
+        return weights
 
     @property
     def lost_after_s(self) -> float:
@@ -121,6 +158,13 @@ class Settings(BaseSettings):
         """Environment over file over defaults."""
         toml = TomlConfigSettingsSource(settings_cls, toml_file=os.environ.get("OVERSPILL_CONFIG", "overspill.toml"))
         return init_settings, env_settings, toml
+
+
+def _pair(part: str) -> tuple[str, str]:
+    user, separator, weight = part.rpartition("=")
+    if not separator:
+        raise ValueError("must look like anna=2,ben=0.5")
+    return user.strip(), weight.strip()
 
 
 def _vm_name(hostname: str) -> str:

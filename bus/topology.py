@@ -21,6 +21,8 @@ HEARTBEATS = "heartbeats"
 EVENTS = "events"
 EVENTS_HISTORY = "events.history"
 DEAD = "dead"
+CONTROL = "control"
+CONTROL_ROUTER = "control.router"
 DEFAULT_EXCHANGE = ""
 DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 
@@ -86,7 +88,7 @@ def parked_queue(operation: str) -> str:
 
 def is_internal(queue: str) -> bool:
     """Whether a queue is overspill's own, so never a place to send an answer."""
-    own = {OVERFLOW, DEAD, JOBS_UNKNOWN, JOBS_RETURNED, EVENTS_HISTORY}
+    own = {OVERFLOW, DEAD, JOBS_UNKNOWN, JOBS_RETURNED, EVENTS_HISTORY, CONTROL_ROUTER}
     return queue in own or queue.startswith(("lane.", "vm.", "parked."))
 
 
@@ -139,6 +141,7 @@ def shared() -> Topology:
             Exchange(VMS, "direct"),
             Exchange(HEARTBEATS, "fanout"),
             Exchange(EVENTS, "topic"),
+            Exchange(CONTROL, "topic"),
         ),
         queues=(
             # A router that reconnects counts as a delivery of what it looked ahead at: a lane's limit is generous.
@@ -148,6 +151,8 @@ def shared() -> Topology:
             _kept_when_rejected(JOBS_UNKNOWN),
             _kept_when_rejected(JOBS_RETURNED),
             _quorum(DEAD),
+            # What it delivers tells a router that it is the active one.
+            Queue(CONTROL_ROUTER, {**_quorum(CONTROL_ROUTER).arguments, "x-single-active-consumer": True}),
             Queue(
                 EVENTS_HISTORY,
                 {
@@ -166,5 +171,6 @@ def shared() -> Topology:
             Binding(VMS, OVERFLOW, CLOUD_KEY),
             Binding(HEARTBEATS, EVENTS, to_exchange=True),
             Binding(EVENTS, EVENTS_HISTORY, "#"),
+            Binding(CONTROL, CONTROL_ROUTER, "#"),
         ),
     )

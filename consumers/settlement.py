@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from bus.errors import Disconnected, Refused
-from bus.messages import Answer, Job, JobEvent, event_message, unreadable
+from bus.events import JobEvent, event_message
+from bus.messages import Answer, Job, unreadable
 from bus.problems import Problem
 from bus.rabbit import Bus, Delivery
 from bus.replies import bury, send_answer

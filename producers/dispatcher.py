@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bus.errors import BadInput
-from bus.messages import Heartbeat, Job, JobEvent, Message, RouterStatus, VmEvent, operation_problem
+from bus.events import Heartbeat, JobEvent, RouterStatus, VmEvent
+from bus.messages import Job, Message, operation_problem
 from bus.problems import Kind, Problem
 from bus.topology import CLOUD_KEY, OPERATIONS, parked_queue, vm_queue
 from producers.fairness import RoundRobin

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bus.messages import Candidate, Job
+from bus.events import Candidate
+from bus.messages import Job
 from telemetry.fleet import VmView
 
 SHOWN = 5

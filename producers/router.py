@@ -11,18 +11,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 
 from bus.errors import BadInput, BusError, Disconnected, Refused
-from bus.messages import (
-    Answer,
-    Heartbeat,
-    JobEvent,
-    Message,
-    RouterStatus,
-    VmEvent,
-    event_message,
-    read_event,
-    told_id_of,
-    unreadable,
-)
+from bus.events import Heartbeat, JobEvent, RouterStatus, VmEvent, event_message, read_event
+from bus.messages import Answer, Message, told_id_of, unreadable
 from bus.problems import Kind
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.replies import bury, send_answer

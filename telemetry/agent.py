@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from bus.messages import Heartbeat, Message, event_message, heartbeat_key
+from bus.events import Heartbeat, event_message, heartbeat_key
+from bus.messages import Message
 from bus.rabbit import Bus
 from bus.settings import Settings
 from bus.topology import HEARTBEATS, shared

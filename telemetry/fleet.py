@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from bus.messages import Heartbeat, VmEvent
+from bus.events import Heartbeat, VmEvent
 from bus.settings import Settings
 from telemetry.ledger import Ledger
 

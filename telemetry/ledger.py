@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bus.messages import Heartbeat
+from bus.events import Heartbeat
 
 MOST_JOBS = 4096
 """Ids kept for one VM, so that no heartbeat can fill the router's memory; far over any VM's slots."""

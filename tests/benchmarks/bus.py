@@ -20,7 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from bus.messages import Heartbeat, Message, event_message, heartbeat_key
+from bus.events import Heartbeat, event_message, heartbeat_key
+from bus.messages import Message
 from bus.rabbit import Bus, Delivery
 from bus.topology import DEFAULT_EXCHANGE, HEARTBEATS, JOBS, VMS, Binding, Queue, Topology, of_vm, shared, vm_queue
 from consumers.models import Models

@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 
 from bus import asyncapi, topology
-from bus.messages import Answer, Job, JobEvent, Message, event_message
+from bus.events import JobEvent, event_message
+from bus.messages import Answer, Job, Message
 from bus.problems import Kind, Problem
 
 # From npm's @asyncapi/specs 6.11.1, unchanged: Apache-2.0, copyright 2016-2025 AsyncAPI Initiative.

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bus import messages
 from bus.errors import BadInput
-from bus.messages import Answer, Heartbeat, Job, JobEvent, Message, RouterStatus, VmEvent
+from bus.events import Heartbeat, JobEvent, RouterStatus, VmEvent
+from bus.messages import Answer, Job, Message
 from bus.problems import Kind, Problem
 
 NOW_MS = 1_700_000_000_000

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 from PIL import Image
 
-from bus.messages import JobEvent, read_event
+from bus.events import JobEvent, read_event
 from bus.problems import PROBLEM_JSON
 from bus.rabbit import Bus
 from bus.topology import DEAD, EVENTS, JOBS, VMS, Binding, Exchange, Queue, Topology, of_vm, vm_queue

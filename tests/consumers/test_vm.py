@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bus.errors import SetupError
-from bus.messages import Heartbeat, read_event
+from bus.events import Heartbeat, read_event
 from bus.settings import MIB, Settings
 from bus.topology import EVENTS, VMS, vm_queue
 from consumers.vm import serve_vm, worker_config

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from bus.messages import Heartbeat, RouterStatus, read_event
+from bus.events import Heartbeat, RouterStatus, read_event
 from bus.rabbit import Bus, Delivery
 from bus.topology import EVENTS, shared
 from ui.stack.processes import die_with_us

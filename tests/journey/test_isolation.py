@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bus.errors import JobFailed
-from bus.messages import Answer, JobEvent, read_event
+from bus.events import JobEvent, read_event
+from bus.messages import Answer
 from bus.rabbit import Bus, Delivery
 from bus.topology import DEAD, EVENTS, shared
 from consumers.fetching import pull

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Heartbeat, JobEvent, Message
+from bus.events import Heartbeat, JobEvent
+from bus.messages import Message
 from bus.problems import Kind
 from producers import dispatcher as module
 from producers.dispatcher import Announce, Bury, Collect, Command, Dispatcher, Forward, Moment, Refuse

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Heartbeat, JobEvent, RouterStatus, heartbeat_key, read_event
+from bus.events import Heartbeat, JobEvent, RouterStatus, heartbeat_key, read_event
 from bus.rabbit import Bus
 from bus.settings import Settings
 from bus.topology import DEAD, EVENTS, HEARTBEATS, JOBS, LANES, VMS, lane, of_vm, parked_queue, shared, vm_queue

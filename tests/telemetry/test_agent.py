@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bus.messages import Heartbeat, Message, read_event
+from bus.events import Heartbeat, read_event
+from bus.messages import Message
 from bus.settings import Settings
 from telemetry.agent import SYSTEM_CLOCK, Agent, WorkerReport, next_due
 from telemetry.machine import Reading

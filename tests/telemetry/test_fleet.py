@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Heartbeat, VmEvent
+from bus.events import Heartbeat, VmEvent
 from bus.settings import Settings
 from telemetry.fleet import Change, Fleet, Rules, VmView
 

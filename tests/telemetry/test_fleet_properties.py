@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Heartbeat
+from bus.events import Heartbeat
 from telemetry.fleet import Change, Fleet
 
 LOST_AFTER_S = 3.0

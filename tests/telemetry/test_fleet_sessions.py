@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bus.messages import Heartbeat
+from bus.events import Heartbeat
 from telemetry.fleet import Change, Fleet, VmView
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Heartbeat
+from bus.events import Heartbeat
 from telemetry.ledger import Ledger
 
 Worker = Literal["ready", "starting", "draining", "absent"]

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 
 from bus.errors import BadInput
-from bus.messages import Heartbeat, RouterStatus, read_event
+from bus.events import Heartbeat, RouterStatus, read_event
 from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
 from bus.topology import EVENTS, HEARTBEATS, shared

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bus.messages import RouterStatus
+from bus.events import RouterStatus
 from bus.topology import DEAD, JOBS_RETURNED, JOBS_UNKNOWN, LANES, OPERATIONS, OVERFLOW, lane, parked_queue, vm_queue
 from telemetry.fleet import VmView
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bus.messages import Heartbeat, JobEvent, RouterStatus, VmEvent
+from bus.events import AnyEvent, Heartbeat, RouterStatus
 
 BROKER = "broker"
 ROUTER = "router"
@@ -57,7 +57,7 @@ class Readiness:
 
     waiting: set[str] = field(default_factory=lambda: {ROUTER, *VMS})
 
-    def note(self, event: Heartbeat | JobEvent | VmEvent | RouterStatus) -> str | None:
+    def note(self, event: AnyEvent) -> str | None:
         """Take in an event; returns the part that is ready because of it, the first time."""
         part = _ready_part(event)
         if part not in self.waiting:
@@ -71,7 +71,7 @@ class Readiness:
         return not self.waiting
 
 
-def _ready_part(event: Heartbeat | JobEvent | VmEvent | RouterStatus) -> str:
+def _ready_part(event: AnyEvent) -> str:
     if isinstance(event, Heartbeat) and event.worker == "ready":
         return event.vm
     return ROUTER if isinstance(event, RouterStatus) else ""

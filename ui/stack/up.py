@@ -12,7 +12,7 @@ from typing import IO
 
 from bus import topology
 from bus.errors import BadInput, SetupError
-from bus.messages import read_event
+from bus.events import read_event
 from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
 from ui.stack import plan, state

@@ -4,7 +4,8 @@ import pytest
 
 from bus import topology
 from bus.errors import SetupError
-from bus.messages import Message, heartbeat_key
+from bus.events import heartbeat_key
+from bus.messages import Message
 from bus.rabbit import Bus
 from bus.topology import (
     EVENTS,

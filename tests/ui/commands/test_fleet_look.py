@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from bus.messages import Heartbeat, Message, RouterStatus, event_message
+from bus.events import Heartbeat, RouterStatus, event_message
+from bus.messages import Message
 from bus.rabbit import Bus
 from bus.settings import Settings
 from bus.topology import EVENTS, HEARTBEATS, shared

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from bus.messages import Heartbeat, RouterStatus
+from bus.events import Heartbeat, RouterStatus
 from telemetry.fleet import Fleet
 from ui.commands.fleet_view import NO_ROUTER, NO_VM, Look, Thresholds, as_json, counts, percent, queues_of, render
 

@@ -11,7 +11,8 @@ import time
 import pika
 
 from bus import settings
-from bus.messages import Heartbeat, Message, RouterStatus, event_message, heartbeat_key
+from bus.events import Heartbeat, RouterStatus, event_message, heartbeat_key
+from bus.messages import Message
 from bus.topology import EVENTS, HEARTBEATS
 from ui.stack import state
 from ui.stack.up import Up, alone, merged_log

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import Heartbeat, RouterStatus, VmEvent
+from bus.events import Heartbeat, RouterStatus, VmEvent
 from ui.stack import plan
 from ui.stack.plan import Readiness
 

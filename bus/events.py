@@ -1,0 +1,197 @@
+"""What overspill tells of itself on `heartbeats` and `events`: small JSON documents, one model each.
+
+Times named `_ms` are milliseconds since the Unix epoch, `_s` seconds.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from bus.errors import BadInput
+from bus.messages import ANONYMOUS, JSON, Message, WireModel, cut
+from bus.problems import bad_field
+from bus.topology import VM_NAME
+
+RECEIPT_BYTES = 1024
+"""The most a job's event takes as JSON; a receipt leaves out its last candidates to fit."""
+
+
+class Heartbeat(WireModel):
+    """What an agent says once a second; `worker` is `absent` where only the agent runs."""
+
+    kind: Literal["heartbeat"] = "heartbeat"
+    vm: str = Field(pattern=VM_NAME)
+    session: str = Field(description="New with each start of the VM: tells a restart from a late beat.")
+    started_ms: int = Field(description="When this session began.")
+    seq: int = Field(ge=0, description="Counts the beats of a session.")
+    at_ms: int
+    cpu_percent: float = Field(ge=0, le=100)
+    ram_percent: float = Field(ge=0, le=100)
+    cores: float = Field(gt=0, description="Processors this VM may use; a fraction under a cgroup quota.")
+    slots: int = Field(ge=0, description="Jobs it runs at a time; 0 takes none.")
+    look_ahead: int = Field(0, ge=0, description="Jobs it may hold beyond its slots.")
+    running: int = Field(0, ge=0)
+    held: tuple[str, ...] = Field((), description="Placements delivered to the worker and not yet answered.")
+    oldest_running_s: float | None = None
+    operations: tuple[str, ...] = ()
+    not_served: dict[str, str] = Field(default_factory=dict, description="Operation -> why, and how to mend it.")
+    worker: Literal["ready", "starting", "draining", "absent"] = "absent"
+    done: int = Field(0, ge=0, description="Jobs answered since the session began.")
+
+
+class Candidate(WireModel):
+    """One VM as the router saw it at a decision. A policy decides on these figures, rounded as they stand here."""
+
+    vm: str
+    load: float = Field(description="CPU percent, with a processor's share for each job sent since the beat.")
+    ram: float = Field(0.0, description="RAM percent.")
+    age_s: float = Field(description="Age of those figures.")
+    held: int = Field(description="Jobs it held, placed or running.")
+    slots: int = Field(1, description="Jobs it runs at a time.")
+    room: int = Field(0, description="How many more it could hold, for this job.")
+    end_s: float = Field(0.0, description="Predicted seconds to the job's end there, as likely sooner as later.")
+    late_s: float = Field(0.0, description="Predicted seconds that nine of ten such jobs would keep.")
+    verdict: str
+
+
+class CloudSeen(WireModel):
+    """The cloud as the router saw it at a decision."""
+
+    open: bool
+    end_s: float = Field(0.0, description="Predicted seconds to the job's end there, transfer and cold start included.")
+    cost: float = Field(0.0, description="Estimated price, in the currency of the settings.")
+    why: str | None = Field(None, description="Why it is not open to this job.")
+
+
+class JobEvent(WireModel):
+    """One step of one job: key `job.<state>.<operation>`.
+
+    `routed` carries the decision's receipt: `policy`, `limits`, `candidates` and `cloud` are all that the policy
+    looked at, so feeding them back gives the same choice. A cancelled job is `failed` with the problem `cancelled`.
+    """
+
+    kind: Literal["job"] = "job"
+    state: Literal["routed", "waiting", "parked", "running", "retried", "done", "failed", "unanswerable"]
+    job: str
+    operation: str
+    user: str = ANONYMOUS
+    at_ms: int
+    vm: str | None = None
+    route: Literal["vm", "cloud"] | None = None
+    attempt: int | None = None
+    placement: str | None = Field(None, description="Which placement of the job, when it was placed.")
+    waited_ms: int | None = None
+    ran_ms: int | None = None
+    pixels: int | None = None
+    reason: str | None = None
+    problem: str | None = Field(None, description="The problem's slug.")
+    place: int | None = Field(None, ge=1, description="Place in line, 1 is next; of a job that waits.")
+    eta_s: tuple[float, float] | None = Field(
+        None, description="Seconds to its end, from when to when; nine of ten jobs should end within."
+    )
+    policy: str | None = Field(None, description="The policy that chose.")
+    limits: dict[str, float] = Field(default_factory=dict, description="The settings the policy read.")
+    candidates: tuple[Candidate, ...] = Field((), description="The VMs that were looked at, the best five.")
+    cloud: CloudSeen | None = None
+    traceparent: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The routing key on `events`."""
+        return cut(f"job.{self.state}.{self.operation}")
+
+
+VmState = Literal["joined", "ready", "busy", "draining", "quarantined", "lost"]
+
+
+class VmEvent(WireModel):
+    """A VM changed its state: key `vm.<state>.<name>`."""
+
+    kind: Literal["vm"] = "vm"
+    state: VmState
+    vm: str
+    at_ms: int
+    reason: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The routing key on `events`."""
+        return f"vm.{self.state}.{self.vm}"
+
+
+class UserBacklog(WireModel):
+    """What one user has in line."""
+
+    user: str
+    queued: int = Field(ge=0)
+    seconds: float = Field(ge=0, description="Predicted computing time of those.")
+
+
+class RouterStatus(WireModel):
+    """What a router says once a second: key `router.status`. Tells why jobs wait."""
+
+    kind: Literal["router"] = "router"
+    router: str
+    at_ms: int
+    active: bool = Field(True, description="Whether it is the one that routes; others stand by.")
+    policy: str = "threshold"
+    routed: int = Field(ge=0, description="Jobs placed since it started.")
+    queued: int = Field(0, ge=0, description="Jobs it looks ahead at; the rest is in the lanes.")
+    users: tuple[UserBacklog, ...] = Field((), description="Who has most in line, ten at the most.")
+    waiting: dict[str, str] = Field(default_factory=dict, description="Operation -> why its jobs wait.")
+    paused: tuple[str, ...] = Field((), description="Operations that an operator has paused.")
+    drained: tuple[str, ...] = Field((), description="VMs that an operator has drained.")
+    cloud: str = Field("no bridge is alive", description="Whether jobs may overflow, or why not.")
+
+    @property
+    def key(self) -> str:
+        """The routing key on `events`."""
+        return "router.status"
+
+
+class BridgeStatus(WireModel):
+    """What a bridge says once a second: key `bridge.<state>`.
+
+    A router believes the cloud open while somebody consumes `overflow`; this tells it what the cloud costs, how long it
+    takes, and when to hold back.
+    """
+
+    kind: Literal["bridge"] = "bridge"
+    bridge: str
+    state: Literal["ready", "full", "broken", "draining"]
+    at_ms: int
+    in_flight: int = Field(0, ge=0)
+    capacity: int = Field(0, ge=0, description="Jobs it would have in the cloud at a time; 0 is no limit told.")
+    spent_today: float = Field(0.0, ge=0, description="Estimated price of today's cloud jobs.")
+    sent_last_minute: int = Field(0, ge=0)
+    seconds: dict[str, float] = Field(default_factory=dict, description="Operation -> seconds to an answer, typically.")
+    reason: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The routing key on `events`."""
+        return f"bridge.{self.state}"
+
+
+AnyEvent = Heartbeat | JobEvent | VmEvent | RouterStatus | BridgeStatus
+Event = Annotated[AnyEvent, Field(discriminator="kind")]
+_EVENT: TypeAdapter[AnyEvent] = TypeAdapter(Event)
+
+
+def heartbeat_key(vm: str) -> str:
+    """The routing key of a VM's heartbeats."""
+    return f"vm.heartbeat.{vm}"
+
+
+def read_event(body: bytes) -> AnyEvent:
+    """Read what travels on `heartbeats` and `events`. Raises BadInput when it is none of the union."""
+    try:
+        return _EVENT.validate_json(body)
+    except ValidationError as error:
+        raise BadInput(bad_field(error)) from None
+
+
+def event_message(event: BaseModel, routing_key: str) -> Message:
+    """An event or heartbeat as a message."""
+    body = event.model_dump_json(exclude_none=True).encode()
+    return Message(body=body, routing_key=routing_key, content_type=JSON)
