@@ -10,14 +10,35 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from bus import topology
-from bus.events import Heartbeat, JobEvent, RouterStatus, VmEvent
+from bus.control import Cancel, Drain, Pause
+from bus.events import BridgeStatus, Heartbeat, JobEvent, RouterStatus, VmEvent
 from bus.messages import JSON, AnswerHeaders, HopHeaders, JobHeaders
 from bus.problems import PROBLEM_JSON, Kind, Problem
 
 Document = dict[str, Any]
+Models = dict[str, tuple[type[BaseModel], str]]
 
 BINDING: Final = "0.3.0"
-_MODELS: Final = (JobHeaders, HopHeaders, AnswerHeaders, Problem, Heartbeat, JobEvent, VmEvent, RouterStatus)
+_EVENTS: Final[Models] = {
+    "heartbeat": (Heartbeat, "The figures and the work of one VM."),
+    "jobEvent": (JobEvent, "One step of one job, with the decision's receipt."),
+    "vmEvent": (VmEvent, "A VM changed its state."),
+    "routerStatus": (RouterStatus, "What the router did, and why jobs wait."),
+    "bridgeStatus": (BridgeStatus, "What a bridge has in the cloud, what it costs, and whether it takes more."),
+}
+_COMMANDS: Final[Models] = {
+    "cancel": (Cancel, "Answer a job with the problem `cancelled`, wherever it is."),
+    "drain": (Drain, "Give a VM no more jobs, or use it again."),
+    "pause": (Pause, "Place no more jobs of an operation, or place them again."),
+}
+_SMALL: Final[Models] = _EVENTS | _COMMANDS
+_MODELS: Final[tuple[type[BaseModel], ...]] = (
+    JobHeaders,
+    HopHeaders,
+    AnswerHeaders,
+    Problem,
+    *(model for model, _ in _SMALL.values()),
+)
 _EXCHANGES: Final = {exchange.name: exchange for exchange in topology.shared().exchanges}
 _QUEUES: Final = {queue.name: queue for queue in topology.shared().queues}
 _PICTURE: Final = {"type": "string", "format": "binary", "description": "The image's bytes, as they are."}
@@ -89,12 +110,8 @@ def _channels() -> Document:
     operation = {"enum": list(topology.OPERATIONS), "description": "What is to be done with the image."}
     return {
         "jobs": _exchange(topology.JOBS, "{operation}", "Jobs in, from any client.", ["job"], operation=operation),
-        "answers": {
-            "address": None,
-            "description": "The caller's own reply queue, reached by the default exchange.",
-            "messages": _refs(["picture", "caption", "problem"]),
-            "bindings": {"amqp": {"is": "queue", "queue": {"exclusive": True}, "bindingVersion": BINDING}},
-        },
+        "answers": _replies("The caller's own reply queue.", ["picture", "caption", "problem"]),
+        "told": _replies("The reply queue of whoever asked something on `control`.", ["told"]),
         "vm": _exchange(topology.VMS, "vm.{vm}", "Jobs placed on one VM.", ["placedJob"], vm=_VM),
         "overflow": _exchange(topology.VMS, topology.CLOUD_KEY, "Jobs bound for the cloud.", ["placedJob"]),
         "heartbeats": _exchange(
@@ -112,12 +129,32 @@ def _channels() -> Document:
             topology.EVENTS, "vm.{state}.{vm}", "VMs that change state.", ["vmEvent"], state=_states(VmEvent), vm=_VM
         ),
         "routerEvents": _exchange(topology.EVENTS, "router.status", "What the router does.", ["routerStatus"]),
+        "bridgeEvents": _exchange(
+            topology.EVENTS,
+            "bridge.{state}",
+            "How each bridge to the cloud fares.",
+            ["bridgeStatus"],
+            state=_states(BridgeStatus),
+        ),
+        **_control(),
         "history": _queue(
             topology.EVENTS_HISTORY,
             "A stream of everything on `events` and `heartbeats`, to be replayed.",
-            ["heartbeat", "jobEvent", "vmEvent", "routerStatus"],
+            list(_EVENTS),
         ),
         "dead": _queue(topology.DEAD, "Jobs that exhausted their attempts, kept for the operator.", ["placedJob"]),
+    }
+
+
+def _control() -> Document:
+    drain = {"enum": ["drain", "resume"]}
+    pause = {"enum": ["pause", "resume"]}
+    operation = {"enum": list(topology.OPERATIONS)}
+    control, halt = topology.CONTROL, "operation.{order}.{operation}"
+    return {
+        "cancels": _exchange(control, "job.cancel", "Jobs to be cancelled.", ["cancel"]),
+        "drains": _exchange(control, "vm.{order}.{vm}", "VMs to be emptied.", ["drain"], order=drain, vm=_VM),
+        "pauses": _exchange(control, halt, "Operations to be held back.", ["pause"], order=pause, operation=operation),
     }
 
 
@@ -140,6 +177,12 @@ def _exchange(name: str, address: str, description: str, messages: list[str], **
     return channel | ({"parameters": parameters} if parameters else {})
 
 
+def _replies(description: str, messages: list[str]) -> Document:
+    """A queue of the other side's, named by a message's `reply_to`."""
+    amqp = {"is": "queue", "queue": {"exclusive": True}, "bindingVersion": BINDING}
+    return {"address": None, "description": description, "messages": _refs(messages), "bindings": {"amqp": amqp}}
+
+
 def _queue(name: str, description: str, messages: list[str]) -> Document:
     queue = {"name": name, "durable": True, "exclusive": False, "autoDelete": False, "vhost": "/"}
     amqp = {"is": "queue", "queue": queue, "x-arguments": _QUEUES[name].arguments, "bindingVersion": BINDING}
@@ -159,31 +202,37 @@ def _refs(messages: list[str]) -> Document:
 
 
 def _operations() -> Document:
-    durable = {"amqp": {"deliveryMode": 2, "mandatory": True, "bindingVersion": BINDING}}
     acked = {"amqp": {"ack": True, "bindingVersion": BINDING}}
-    reply = {
-        "address": {"location": "$message.header#/reply_to", "description": "The AMQP property `reply_to`."},
-        "channel": _channel("answers"),
-    }
+    taken = _operation("receive", "jobs", "Publish with confirms, persistent and `mandatory`.", _DURABLE)
     return {
-        "takeJob": {
-            "action": "receive",
-            "channel": _channel("jobs"),
-            "summary": "Publish with confirms, persistent and `mandatory`.",
-            "bindings": durable,
-            "reply": reply,
-        },
-        "placeJob": _operation("send", "vm", "The router gives a VM a job for a free slot.", durable),
-        "overflowJob": _operation("send", "overflow", "The router gives the cloud a job.", durable),
+        "takeJob": taken | _reply("answers", "The AMQP property `reply_to`."),
+        "placeJob": _operation("send", "vm", "The router gives a VM a job for a free slot.", _DURABLE),
+        "overflowJob": _operation("send", "overflow", "The router gives the cloud a job.", _DURABLE),
         "runJob": _operation("receive", "vm", "A VM's worker acks once the answer is confirmed.", acked),
         "beat": _operation("send", "heartbeats", "Once a second from each VM.", _UNCONFIRMED),
         "tellOfJob": _operation("send", "jobEvents", "Bind a queue with `job.#` to follow.", _UNCONFIRMED),
         "tellOfVm": _operation("send", "vmEvents", "Bind a queue with `vm.#` to follow.", _UNCONFIRMED),
         "tellOfRouter": _operation("send", "routerEvents", "Once a second from each router.", _UNCONFIRMED),
-        "keepDead": _operation("send", "dead", "A job that exhausted its attempts is kept, and answered.", durable),
+        "tellOfBridge": _operation("send", "bridgeEvents", "Once a second from each bridge.", _UNCONFIRMED),
+        "cancelJob": _asked("cancels", "The job's answer is the problem `cancelled`, if it had none yet."),
+        "drainVm": _asked("drains", "Kept over restarts, until `resume`."),
+        "pauseOperation": _asked("pauses", "Kept over restarts, until `resume`. Jobs wait meanwhile."),
+        "keepDead": _operation("send", "dead", "A job that exhausted its attempts is kept, and answered.", _DURABLE),
     }
 
 
+def _asked(channel: str, summary: str) -> Document:
+    """What an operator, or a caller, asks of the router; it waits in a queue while no router runs."""
+    asked = _operation("receive", channel, summary, _DURABLE)
+    return asked | _reply("told", "The AMQP property `reply_to`, if there is one.")
+
+
+def _reply(channel: str, where: str) -> Document:
+    address = {"location": "$message.header#/reply_to", "description": where}
+    return {"reply": {"address": address, "channel": _channel(channel)}}
+
+
+_DURABLE: Final = {"amqp": {"deliveryMode": 2, "mandatory": True, "bindingVersion": BINDING}}
 _UNCONFIRMED: Final = {"amqp": {"deliveryMode": 1, "mandatory": False, "bindingVersion": BINDING}}
 
 
@@ -205,12 +254,7 @@ def _messages() -> Document:
         "job": _job("A job as a caller sends it. Every header is optional.", _schema(JobHeaders)),
         "placedJob": _job("A job on its way to where it runs.", placed),
         "picture": {"summary": "A result: an image.", "contentType": "image/*", "payload": _PICTURE, **answer},
-        "caption": {
-            "summary": "A result: a caption.",
-            "contentType": JSON,
-            "payload": _CAPTION,
-            **answer,
-        },
+        "caption": {"summary": "A result: a caption.", "contentType": JSON, "payload": _CAPTION, **answer},
         "problem": {
             "summary": "An error answer (RFC 9457).",
             "contentType": PROBLEM_JSON,
@@ -218,10 +262,8 @@ def _messages() -> Document:
             "examples": [_example(kind) for kind in Kind],
             **answer,
         },
-        "heartbeat": _event("The figures and the work of one VM.", Heartbeat),
-        "jobEvent": _event("One step of one job, with the decision's receipt.", JobEvent),
-        "vmEvent": _event("A VM changed its state.", VmEvent),
-        "routerStatus": _event("What the router did, and why jobs wait.", RouterStatus),
+        "told": {"summary": "What the router has done, in a line.", "contentType": "text/plain", "payload": _TEXT},
+        **{name: _event(summary, model) for name, (model, summary) in _SMALL.items()},
     }
 
 

@@ -44,7 +44,7 @@ class Drain(WireModel):
 
 
 class Pause(WireModel):
-    """Place no more jobs of an operation until `resume`; they wait in their lanes."""
+    """Place no more jobs of an operation until `resume`; they wait in `parked.<operation>`."""
 
     kind: Literal["pause"] = "pause"
     operation: Operation

@@ -141,6 +141,7 @@ class RouterStatus(WireModel):
     waiting: dict[str, str] = Field(default_factory=dict, description="Operation -> why its jobs wait.")
     paused: tuple[str, ...] = Field((), description="Operations that an operator has paused.")
     drained: tuple[str, ...] = Field((), description="VMs that an operator has drained.")
+    quarantined: dict[str, str] = Field(default_factory=dict, description="VM -> why it gets no jobs though it beats.")
     cloud: str = Field("no bridge is alive", description="Whether jobs may overflow, or why not.")
 
     @property

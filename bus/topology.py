@@ -26,6 +26,7 @@ CONTROL_ROUTER = "control.router"
 DEFAULT_EXCHANGE = ""
 DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 
+_VM_PREFIX = "vm."
 VM_NAME = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """What a VM's name must match to be part of a routing key and a queue's name."""
 
@@ -73,7 +74,12 @@ def vm_queue(name: str) -> str:
     """
     if not re.fullmatch(VM_NAME, name):
         raise ValueError(f"VM name {name!r}: use 1 to 63 lower-case letters, digits and inner dashes")
-    return f"vm.{name}"
+    return _VM_PREFIX + name
+
+
+def vm_of(queue: str) -> str | None:
+    """The VM that a queue, or a routing key on `vms`, belongs to; None for any other."""
+    return queue.removeprefix(_VM_PREFIX) if queue.startswith(_VM_PREFIX) else None
 
 
 def lane(number: int) -> str:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,6 +66,9 @@ class Child:
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Connection | None = None
+        self._interrupted = False
+        self.start_s = 0.0
+        """How long its latest start took, in seconds."""
         # The socket is read and written in a thread: a child that stops reading must not stop the event loop.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="child")
 
@@ -76,19 +80,22 @@ class Child:
     @property
     def is_alive(self) -> bool:
         """Whether the process is there to be given a job."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and not self._interrupted and self._process.poll() is None
 
     async def start(self) -> Served:
         """Start the process and wait until it has loaded. Raises ChildDied or ChildTimedOut."""
         self.kill()
+        began_s = time.monotonic()
         try:
             self._spawn()
         except OSError as error:
             raise ChildDied(f"the process could not be started ({error})") from None
         head, _ = await self._in_thread(self._receive, LOAD_TIMEOUT_S)
+        self.start_s = time.monotonic() - began_s
         return Served(tuple(head["operations"]), head["not_served"])
 
     def _spawn(self) -> None:
+        self._interrupted = False
         ours, theirs = socket.socketpair()
         self._channel = Connection(ours.detach())
         config = {name: getattr(self._config, name) for name in self._config.__dataclass_fields__}
@@ -117,8 +124,15 @@ class Child:
             self.kill()
         return replies
 
+    def interrupt(self) -> None:
+        """End the process in the middle of a run, which then raises ChildDied unless its reply has come already."""
+        # The socket stays open: the thread reads it, and its number could be another's before the thread knows.
+        if self._process is not None:
+            self._interrupted = True
+            self._process.kill()
+
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once, when nothing runs in it."""
         # Taken out first: `close` may come from another thread while a run that it ended does the same.
         process, self._process = self._process, None
         channel, self._channel = self._channel, None

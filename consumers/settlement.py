@@ -22,7 +22,7 @@ from consumers.answers import Kept, problem_of
 
 log = logging.getLogger(__name__)
 
-_F = TypeVar("_F", bound="asyncio.Future[None]")
+_F = TypeVar("_F", bound="asyncio.Future[Any]")
 _Told = Literal["running", "done", "failed", "retried", "unanswerable"]
 
 
@@ -57,9 +57,10 @@ class Settlement:
         job, problem = held.job, problem_of(kept)
         answer = Answer.to(job, content_type=kept.content_type, body=kept.body, **kept.headers)
         if buried and problem is not None:
-            bury(self._bus, held.delivery.message, problem.detail)
+            self._bury(held, problem.detail)
         if not job.reply_to:
-            self._settle(held, "unanswerable", reason="the job names no reply_to")
+            slug = problem.slug if problem is not None else None
+            self._settle(held, "unanswerable", reason="the job names no reply_to", problem=slug)
             return
         sent = send_answer(self._bus, answer.to_message(job.reply_to))
         self._when_confirmed(sent, partial(self._answered, held, kept, problem))
@@ -73,7 +74,7 @@ class Settlement:
         if isinstance(error, Disconnected):
             return  # the broker delivers the job again; the answer is kept for that
         if isinstance(error, Refused):
-            bury(self._bus, held.delivery.message, f"the answer could not be delivered: {error}")
+            self._bury(held, f"the answer could not be delivered: {error}")
         told = {name: kept.headers.get(name) for name in ("waited_ms", "ran_ms")}
         if error is not None:
             self._settle(held, "unanswerable", reason=str(error), **told)
@@ -81,6 +82,10 @@ class Settlement:
             self._settle(held, "failed", reason=problem.detail, problem=problem.slug, **told)
         else:
             self._settle(held, "done", **told)
+
+    def _bury(self, held: Held, reason: str) -> None:
+        # The job as it is told here: with every attempt in its history, those that ended on this VM included.
+        bury(self._bus, held.job.to_message(held.delivery.message.routing_key, now_ms()), reason)
 
     def hand_back(self, held: Held, job: Job, reason: str, *, problem: str | None = None) -> None:
         """Give a job back to the router, as `job` counts its attempts, so that another VM may try."""
@@ -128,6 +133,7 @@ class Settlement:
             route="vm",
             traceparent=job.traceparent,
             placement=job.placement,
+            pixels=job.pixels,
             **{"attempt": job.attempt, **told},
         )
         self._bus.post(EVENTS, event_message(event, event.key))

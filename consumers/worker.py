@@ -4,29 +4,30 @@ This process owns the connection and never computes, so heartbeats and acks neve
 """
 
 import asyncio
-import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from bus.control import Cancel, Drain, read_command
 from bus.errors import BadInput
 from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Consumer, Delivery
-from bus.topology import vm_queue
-from consumers.answers import AnswerCache, Failed, Outcome, fault_of, identity, outcome_of, refusal
+from bus.topology import CONTROL, vm_queue
+from consumers.answers import AnswerCache, Failed, Outcome, fault_of, identity, refusal
+from consumers.attempts import not_begun, taken_back
 from consumers.batching import Batching
-from consumers.compute import Child, ChildConfig, ChildDied, ChildTimedOut, Served
+from consumers.cancels import CANCELLED, Cancels
+from consumers.compute import ChildConfig, Served
 from consumers.settlement import Held, Settlement, keep, now_ms, wait_for_all
+from consumers.slots import Run, Slots
 from telemetry.agent import WorkerReport
 
 log = logging.getLogger(__name__)
 
-RESTART_DELAY_S = 1.0
-"""Before a child that would not start is tried again."""
 SETTLE_TIMEOUT_S = 10.0
 """How long a worker that drains waits for the broker to confirm its last answers."""
 
@@ -64,10 +65,10 @@ class Worker:
         self._held: dict[str, Held] = {}
         self._answers = AnswerCache(config.answers_kept_bytes)
         self._batching = Batching(config.batched, config.child.max_bytes, config.max_attempts)
-        self._idle: asyncio.Queue[Child] = asyncio.Queue()
-        self._children = [Child(config.child) for _ in range(config.slots)]
+        self._cancels = Cancels()
+        self._slots = Slots(config.child, config.slots, self._begin)
+        self._running: set[Run] = set()
         self._runs: set[asyncio.Task[None]] = set()
-        self._restarts: set[asyncio.Task[None]] = set()
         self._consumer: Consumer | None = None
         self._loading: asyncio.Task[None] | None = None
         bus.on_disconnect = self._forget_waiting
@@ -94,13 +95,15 @@ class Worker:
         return self._loading
 
     async def _load(self) -> None:
-        served = await asyncio.gather(*(self._start_child(child) for child in self._children))
-        self._served = served[0]
+        self._served = await self._slots.load()
         for name, why in self._served.not_served.items():
             log.warning("%s is not served: %s", name, why)
 
     async def start(self) -> None:
         """Load the operations, then begin to take jobs."""
+        # First: a job may be cancelled while it waits in our queue for us to load.
+        keys = ("job.cancel", Drain(vm=self._config.vm).key)
+        await self._bus.listen([(CONTROL, key) for key in keys], self._on_command)
         await self.load()
         self._consumer = await self._bus.consume(
             vm_queue(self._config.vm), self._on_job, prefetch=self._config.slots + self._config.look_ahead
@@ -113,27 +116,24 @@ class Worker:
         self._become("draining")
         if self._consumer is not None:
             await self._bus.cancel(self._consumer)
-        for starting in (*self._restarts, *([self._loading] if self._loading else [])):
-            starting.cancel()
-        self._give_back_waiting()
+        self._slots.stop()
+        if self._loading is not None:
+            self._loading.cancel()
+        self._give_back_waiting(f"{self._config.vm} is draining")
         await wait_for_all(self._runs, grace_s)
-        await asyncio.gather(*(asyncio.to_thread(child.close) for child in self._children))
+        await self._slots.close()
         # What outlasted the grace has lost its process now, and is handed back. An answer that leaves unconfirmed
         # would leave its job with us, and the broker would give it out again.
         await wait_for_all(self._runs, SETTLE_TIMEOUT_S)
         await self._ends.settled(SETTLE_TIMEOUT_S)
 
-    def _give_back_waiting(self) -> None:
+    def _give_back_waiting(self, reason: str) -> None:
         for held in self._waiting:
             self._held.pop(held.key, None)
             for each in (held, *held.followers):
-                self._give_back(each)
+                # Through `jobs`, not into the queue: there the broker would count it as an attempt that failed.
+                self._ends.hand_back(each, not_begun(each.job), reason)
         self._waiting.clear()
-
-    def _give_back(self, held: Held) -> None:
-        # Through `jobs`, not into the queue: there the broker would count it as an attempt that failed.
-        unbegun = held.job.model_copy(update={"attempt": max(0, held.job.attempt - 1)})
-        self._ends.hand_back(held, unbegun, f"{self._config.vm} is draining")
 
     def _forget_waiting(self) -> None:
         """The connection is gone, and the broker gives out again what was not begun, here or on another VM."""
@@ -145,17 +145,37 @@ class Worker:
         self._state = state
         self.on_change()
 
-    async def _start_child(self, child: Child) -> Served:
-        for tries in itertools.count():
-            try:
-                served = await child.start()
-            except (ChildDied, ChildTimedOut) as error:
-                log.warning("a computing process did not start (%s); trying again", error)
-                await asyncio.sleep(RESTART_DELAY_S * min(2**tries, 30))
-            else:
-                self._idle.put_nowait(child)
-                return served
-        raise AssertionError("unreachable")
+    # -- what is asked of us
+
+    def _on_command(self, delivery: Delivery) -> None:
+        try:
+            command = read_command(delivery.message.body)
+        except BadInput as error:
+            log.warning("an order that can't be read: %s", error)
+            return
+        match command:
+            case Cancel():
+                self._cancel(command)
+            case Drain(vm=self._config.vm, resume=False):
+                # The router knows, and sends nothing more; what runs goes on.
+                self._give_back_waiting(f"{self._config.vm} was drained by its operator")
+
+    def _cancel(self, cancel: Cancel) -> None:
+        # Remembered even when the job is here: should its answer not get through, the broker gives it out again.
+        self._cancels.remember(cancel, now_ms())
+        for held in list(self._held.values()):
+            if (held.job.user, held.job.id) == (cancel.user, cancel.job):
+                self._leave(held)
+                for each in (held, *held.followers):
+                    self._ends.answer(each, refusal(each.job, CANCELLED))
+
+    def _leave(self, held: Held) -> None:
+        """Take a job out of the line, or out of its run."""
+        del self._held[held.key]
+        if held in self._waiting:
+            self._waiting.remove(held)
+        for run in self._running:
+            run.drop(held)
 
     # -- a job comes
 
@@ -166,15 +186,21 @@ class Worker:
         except BadInput as error:
             self._ends.refuse_unread(delivery, error.problem)
             return
-        job = job.model_copy(update={"attempt": job.attempt + delivery.returns})
+        job = taken_back(job, delivery.returns, self._config.vm, now_ms())
         held = Held(delivery, job, identity(job))
         if self._state == "draining":
-            self._give_back(held)
-            return
-        kept = self._answers.get(held.key)
-        # A repeat is answered as its first run is, even when it would come too late, or too often, to be run itself.
+            self._ends.hand_back(held, not_begun(job), f"{self._config.vm} is draining")
+        else:
+            self._admit(held)
+
+    def _admit(self, held: Held) -> None:
+        job, kept = held.job, self._answers.get(held.key)
+        # A repeat is answered as its first run is, even when it would come too late, or too often, to be run itself,
+        # and what was asked after that run had ended is too late as well.
         if kept is not None:
             self._ends.answer(held, kept)
+        elif self._cancels.cover(job, now_ms()):
+            self._ends.answer(held, refusal(job, CANCELLED))
         elif held.key in self._held:
             self._held[held.key].followers.append(held)
         elif (fault := fault_of(job, now_ms(), self._config.max_attempts)) is not None:
@@ -187,12 +213,10 @@ class Worker:
     def _begin(self) -> None:
         """Give waiting jobs to idle children."""
         self._refuse_expired()
-        while self._waiting and not self._idle.empty():
-            child = self._idle.get_nowait()
-            if not child.is_alive:  # it died with nothing to do: no job is to pay for that with an attempt
-                self._spawn_restart(child)
-                continue
-            keep(asyncio.create_task(self._run(child, self._take())), self._runs)
+        while self._waiting and (child := self._slots.take()) is not None:
+            run = Run(child, self._take())
+            self._running.add(run)
+            keep(asyncio.create_task(self._run(run)), self._runs)
 
     def _refuse_expired(self) -> None:
         """Answer the jobs whose time ran out while they waited here."""
@@ -207,73 +231,48 @@ class Worker:
                 for each, fault in zip(everyone, faults, strict=True):
                     self._ends.answer(each, refusal(each.job, fault))
 
-    def _take(self) -> list[Held]:
+    def _take(self) -> tuple[Held, ...]:
         """The jobs to run next, together, taken out of the line."""
         # The child they are for is no longer among the idle.
-        places = self._batching.choose([held.job for held in self._waiting], self._idle.qsize() + 1)
-        batch = [self._waiting[place] for place in places]
+        places = self._batching.choose([held.job for held in self._waiting], self._slots.idle + 1)
+        batch = tuple(self._waiting[place] for place in places)
         for held in batch:
             self._waiting.remove(held)
-            held.began_s = time.monotonic()
         return batch
 
     # -- jobs run
 
-    async def _run(self, child: Child, batch: list[Held]) -> None:
-        waited = [max(0, now_ms() - (held.job.received_ms or now_ms())) for held in batch]
-        for held, waited_ms in zip(batch, waited, strict=True):
-            self._ends.post(held.job, "running", waited_ms=waited_ms)
-        outcomes = await self._compute(child, [held.job for held in batch])
-        self._free(child)
-        for held, outcome, waited_ms in zip(batch, outcomes, waited, strict=True):
-            self._finish(held, outcome, waited_ms)
-
-    async def _compute(self, child: Child, jobs: list[Job]) -> list[Outcome]:
-        """What became of each job of a run. One that ends badly is an attempt of all of them."""
-        vm, operation, timeout_s = self._config.vm, jobs[0].operation, self._config.job_timeout_s
-        try:
-            replies = await child.run(operation, jobs[0].params, [job.body for job in jobs], timeout_s)
-            pairs = zip(jobs, replies, strict=True)
-            return [outcome_of(job, reply.head, reply.body, self._config.child.max_bytes) for job, reply in pairs]
-        except ChildTimedOut:
-            detail = f"{operation} took more than {timeout_s:g} s on {vm}."
-            problem = Problem.of(Kind.TIMED_OUT, detail, limit=timeout_s)
-        except ChildDied as error:
-            problem = Problem.of(Kind.TOO_MANY_ATTEMPTS, f"On {vm}, {error}.")
-        except (KeyError, TypeError, ValueError) as error:
-            child.kill()
-            log.exception("the reply for job %s can't be read", jobs[0].id)
-            detail = f"On {vm}, {operation} gave a reply that can't be read ({type(error).__name__})."
-            problem = Problem.of(Kind.OPERATION_FAILED, detail)
-        return [Failed(problem)] * len(jobs)
-
-    def _free(self, child: Child) -> None:
-        if child.is_alive:
-            self._idle.put_nowait(child)
-            self._begin()  # before anything else: the slot shouldn't wait for the answer's confirm
-        else:
-            self._spawn_restart(child)
-
-    def _spawn_restart(self, child: Child) -> None:
-        if self._state != "draining":
-            keep(asyncio.create_task(self._restart(child)), self._restarts)
-
-    async def _restart(self, child: Child) -> None:
-        await self._start_child(child)
-        self._begin()
+    async def _run(self, run: Run) -> None:
+        jobs = [held.job for held in run.batch]
+        waited = [max(0, now_ms() - (job.received_ms or now_ms())) for job in jobs]
+        for job, waited_ms in zip(jobs, waited, strict=True):
+            self._ends.post(job, "running", waited_ms=waited_ms)
+        outcomes = await self._slots.compute(run.child, jobs, self._config.vm, self._config.job_timeout_s)
+        run.over()
+        self._running.discard(run)
+        self._slots.free(run.child)  # before anything else: the slot shouldn't wait for the answer's confirm
+        for held, outcome, waited_ms in zip(run.batch, outcomes, waited, strict=True):
+            if held in run.wanted:
+                self._finish(held, outcome, waited_ms)
 
     def _finish(self, held: Held, outcome: Outcome, waited_ms: int) -> None:
         self._held.pop(held.key, None)
         everyone = (held, *held.followers)
-        failed = isinstance(outcome, Failed)
-        if isinstance(outcome, Failed) and held.job.attempt < self._config.max_attempts:
-            for each in everyone:
-                self._ends.hand_back(each, each.job, outcome.problem.detail, problem=outcome.problem.slug)
-            return
+        if isinstance(outcome, Failed):
+            self._tell_attempt(everyone, outcome.problem)
+            if held.job.attempt < self._config.max_attempts:
+                for each in everyone:
+                    self._ends.hand_back(each, each.job, outcome.problem.detail, problem=outcome.problem.slug)
+                return
         kept = refusal(held.job, outcome.problem) if isinstance(outcome, Failed) else outcome.kept
         told = {"attempt": held.job.attempt, "waited_ms": waited_ms, "ran_ms": outcome.ran_ms}
         kept = kept._replace(headers={**kept.headers, "route": "vm", "vm": self._config.vm, **told})
-        if not failed:
+        if not isinstance(outcome, Failed):
             self._answers.keep(held.key, kept)
         for each in everyone:
-            self._ends.answer(each, kept, buried=failed)
+            self._ends.answer(each, kept, buried=isinstance(outcome, Failed))
+
+    def _tell_attempt(self, everyone: Iterable[Held], problem: Problem) -> None:
+        """Write the attempt that has failed into each job's history."""
+        for each in everyone:
+            each.job = each.job.failed(at_ms=now_ms(), vm=self._config.vm, reason=problem.detail, problem=problem.slug)

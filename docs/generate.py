@@ -44,7 +44,12 @@ as in `cpu_threshold = 40`. A wrong value stops the program with a message that 
 | setting | type | default | meaning |
 |---|---|---|---|
 """
-COMPUTED: Final = {"state_dir": "`.overspill` beside the virtual environment", "vm_name": "the host's name"}
+COMPUTED: Final = {
+    "state_dir": "`.overspill` beside the virtual environment",
+    "user_weights": "none",
+    "vm_name": "the host's name",
+}
+LISTS: Final[dict[Any, str]] = {tuple: "names with commas between", dict: "`name=number` with commas between"}
 WORDS: Final = {"str": "text", "int": "whole number", "float": "number", "Path": "path"}
 
 
@@ -102,7 +107,7 @@ def _word(kind: Any) -> str:
         return " or ".join(_word(part) for part in get_args(kind) if part is not NoneType)
     if get_origin(kind) is Literal:
         return " or ".join(f"`{value}`" for value in get_args(kind))
-    return "names with commas between" if get_origin(kind) is tuple else WORDS[kind.__name__]
+    return LISTS.get(get_origin(kind)) or WORDS[kind.__name__]
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {

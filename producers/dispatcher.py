@@ -4,125 +4,118 @@ It holds what the router looks ahead at and nothing else: each job in its window
 losing this object loses nothing.
 """
 
-import itertools
-from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
+from bus.control import Orders
 from bus.errors import BadInput
-from bus.events import Heartbeat, JobEvent, RouterStatus, VmEvent
+from bus.events import AnyEvent, BridgeStatus, Heartbeat, JobEvent, RouterStatus
 from bus.messages import Job, Message, operation_problem
 from bus.problems import Kind, Problem
-from bus.topology import CLOUD_KEY, OPERATIONS, parked_queue, vm_queue
-from producers.fairness import RoundRobin
-from producers.placement import Choice, Overflow, Park, Rules, ToVm, Wait, threshold
+from bus.topology import CLOUD_KEY, OPERATIONS, OVERFLOW, parked_queue, vm_of, vm_queue
+from producers import placement
+from producers.admission import Admission, Config
+from producers.cancels import Cancels
+from producers.cloud import Cloud
+from producers.commands import (
+    Announce,
+    Arrival,
+    Bury,
+    Collect,
+    Command,
+    Forward,
+    GiveBack,
+    Held,
+    Moment,
+    Refuse,
+    Settle,
+)
+from producers.estimates import Estimates
+from producers.learning import Learning
+from producers.line import Line
+from producers.placed import Placed, mark
+from producers.placement import Choice, Known, Overflow, Park, ToVm, Wait
+from producers.waits import Waits
+from producers.work import Outstanding, Work
 from telemetry.fleet import Change, Fleet
 
-VM_QUEUE_PREFIX = "vm."
-REMEMBERED = 10_000
-"""Latest placements, so that a repeat goes where the first run's answer is kept, and a retry goes elsewhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Now, twice: `mono_s` for ages and time-outs, `wall_ms` for deadlines and events (Unix epoch)."""
-
-    mono_s: float
-    wall_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A job in the window. `ticket` names its delivery, `queue` where it still lies."""
-
-    ticket: int
-    queue: str
-    job: Job
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """Publish the job to `exchange_key` on `vms` (or, with `park`, to that queue), then settle its delivery."""
-
-    held: Held
-    key: str
-    event: JobEvent
-    park: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Answer the delivery's job with the problem, then settle it."""
-
-    ticket: int
-    job: Job | None
-    problem: Problem
-
-
-@dataclass(frozen=True, slots=True)
-class Bury:
-    """Move the delivery to the dead queue: there is nowhere to send an answer."""
-
-    ticket: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Announce:
-    """Post an event."""
-
-    event: JobEvent | VmEvent | RouterStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Collect:
-    """Start (or with `stop` end) taking jobs out of a queue nobody serves: a lost VM's, or a parked operation's."""
-
-    queue: str
-    stop: bool = False
-
-
-Command = Forward | Refuse | Bury | Announce | Collect
+HELD_AT_MOST_S = 1200.0
+"""Brokers close the channel of a consumer that holds a message for half an hour."""
 
 
 class Dispatcher:
-    """Places jobs on VMs late: only when a slot or a VM's small look-ahead is free."""
+    """Places jobs late: only when a VM has room, or the cloud is the better place."""
 
-    def __init__(self, fleet: Fleet, rules: Rules, *, max_image_bytes: int, name: str, session: str) -> None:
+    def __init__(self, fleet: Fleet, config: Config, *, name: str, session: str) -> None:
         """`name` is for people; `session` is new with each start, and makes the ids of placements unique."""
         self._fleet = fleet
-        self._rules = rules
-        self._max_image_bytes = max_image_bytes
+        self._config = config
         self._name = name
-        self._placements = (f"{session}-{number}" for number in itertools.count())
-        self._window: RoundRobin[Held] = RoundRobin()
+        self._estimates = Estimates()
+        self._work = Work()
+        self._known = Known(fleet, self._estimates, self._work)
+        self._cloud = Cloud(config.cloud_jobs_per_minute, config.cloud_money_per_day)
+        self._line = Line(config.user_weights)
+        self._waits = Waits(self._estimates)
+        self._placed = Placed(session)
+        self._learning = Learning(fleet, self._estimates, self._work, self._placed, self._waits)
+        self._admission = Admission(config, fleet, self._estimates, self._placed)
+        self._cancels = Cancels()
+        self._orders = Orders()
+        self._places_from: float | None = None
+        self._bridges: int | None = None
         self._waiting: dict[str, str] = {}
         self._unserved: dict[str, str] = {}
-        self._collected: set[str] = set()
+        self._collected: frozenset[str] = frozenset()
         self._routed = 0
-        self._placed: OrderedDict[tuple[object, ...], str] = OrderedDict()
-        self.cloud_open = False
-        """Whether a bridge is alive and takes jobs."""
+
+    # -- standing by, and taking over
+
+    def activate(self, orders: Orders, places_from_s: float, now: Moment) -> list[Command]:
+        """This router is the active one, and places jobs from `places_from_s` on, when it has heard what runs where."""
+        self._places_from = places_from_s
+        return self.ordered(orders, now)
+
+    def ordered(self, orders: Orders, now: Moment) -> list[Command]:
+        """The operator's orders, all that are in force."""
+        self._orders = orders
+        return self._changed(self._fleet.drain(orders.drained, now.mono_s), now)
+
+    def forget(self) -> None:
+        """The connection is gone: every delivery will come again, under a new ticket, perhaps to another router."""
+        self._line = Line(self._config.user_weights)
+        self._cancels.forget()
+        self._places_from = None
+        self._bridges = None
+        self._collected = frozenset()
 
     # -- jobs
 
-    def arrived(self, ticket: int, queue: str, message: Message, now: Moment, *, returns: int = 0) -> list[Command]:
-        """A delivery from a lane, a parked queue, or a lost VM's queue; `returns` as the broker counts them."""
+    def arrived(self, arrival: Arrival, message: Message, now: Moment) -> list[Command]:
+        """A delivery from a lane, a parked queue, `overflow`, or a lost VM's queue."""
         try:
             job = Job.from_message(message, now.wall_ms)
         except BadInput as error:
-            return [Refuse(ticket, None, error.problem)]
+            return [Refuse(arrival.ticket, None, error.problem)]
         if not job.reply_to:
-            return [Bury(ticket, "the job names no reply_to, so no answer can be seen; set it and send again")]
-        fault = self._fault(job, now)
-        if fault is not None:
-            return [Refuse(ticket, job, fault)]
-        attempt = job.attempt + 1
-        if queue.startswith(VM_QUEUE_PREFIX):
-            # Counted when it was placed there: it counts again only if a worker had it, and takes no more room there.
-            attempt = job.attempt + returns
-            self._fleet.finished(queue.removeprefix(VM_QUEUE_PREFIX), job.place)
-        self._window.add(job.user, Held(ticket, queue, job.model_copy(update={"attempt": attempt})))
+            return [Bury(arrival.ticket, "the job names no reply_to, so no answer can be seen; set it and send again")]
+        return self.admit(arrival, job, now)
+
+    def admit(self, arrival: Arrival, job: Job, now: Moment) -> list[Command]:
+        """A job that could be read."""
+        vm = vm_of(arrival.queue)
+        if vm is not None:
+            self._fleet.finished(vm, job.place)  # it takes no more room there
+            self._work.ended(job.place, now.mono_s)
+        order = self._cancels.take(job.user, job.id, arrival.sent_ms)
+        if order is not None:
+            return [self._cancelled(arrival.ticket, job), Settle(order)]
+        admitted = self._admission.admit(arrival, job, self._line, now)
+        if isinstance(admitted, Problem):
+            return [Refuse(arrival.ticket, job, admitted)]
+        self._line.add(admitted, now.mono_s, self._admission.delay_s(admitted, now))
+        self._waits.arrived(arrival.ticket, now.mono_s)
         return self._pump(now)
 
     def unroutable(self, ticket: int, message: Message) -> list[Command]:
@@ -137,157 +130,208 @@ class Dispatcher:
         detail = f"The broker gave the job back ({reason})."
         return [Refuse(ticket, None, Problem.of(Kind.TOO_MANY_ATTEMPTS, detail))]
 
-    def _fault(self, job: Job, now: Moment) -> Problem | None:
-        if job.left_ms(now.wall_ms) == 0:
-            return Problem.of(Kind.EXPIRED, "The job's time to live ran out before it could be placed.")
-        if not job.body:
-            return Problem.of(Kind.EMPTY_IMAGE, "The message has no body.", field="body")
-        if len(job.body) > self._max_image_bytes:
-            return Problem.of(
-                Kind.TOO_MANY_BYTES,
-                f"The image has {len(job.body):,} bytes; at most {self._max_image_bytes:,} are taken.",
-                field="body",
-                limit=self._max_image_bytes,
-            )
-        return None
+    def cancel(self, user: str, job: str, ticket: int, now: Moment) -> tuple[list[Command], str]:
+        """An order to cancel, and what to tell who gave it. VMs hear it themselves."""
+        found = self._line.find(user, job)
+        if found:
+            return [*(self._cancelled(held.ticket, held.job) for held in found), Settle(ticket)], "cancelled"
+        if self._placed.has_ended(user, job):
+            return [Settle(ticket)], "it has ended already"
+        settled = self._cancels.remember(user, job, ticket, at_ms=now.wall_ms, now_s=now.mono_s)
+        said = "not in line: VMs are told, and it is refused if it comes within 20 minutes"
+        return [Settle(old) for old in settled], said
 
-    def forget(self) -> None:
-        """The connection is gone: every delivery will come again, under a new ticket."""
-        self._window = RoundRobin()
+    def _cancelled(self, ticket: int, job: Job) -> Refuse:
+        return Refuse(
+            ticket, job, Problem.of(Kind.CANCELLED, "Its caller, or an operator, cancelled it before it ran.")
+        )
 
     # -- what the fleet says
 
-    def heard(self, beat: Heartbeat, now: Moment) -> list[Command]:
-        """A heartbeat."""
-        return self._changed(self._fleet.heard(beat, now.mono_s), now)
+    def heard(self, event: AnyEvent, now: Moment) -> list[Command]:
+        """A heartbeat, the end of a job, or a word from a bridge."""
+        match event:
+            case Heartbeat():
+                return self._changed(self._fleet.heard(event, now.mono_s), now)
+            case JobEvent() if event.vm is not None:
+                return self._job_told(event, event.vm, now)
+            case BridgeStatus():
+                self._cloud.heard(event, now.mono_s)
+        return []
 
-    def finished(self, vm: str, placement: str, now: Moment) -> list[Command]:
-        """A VM has answered, or handed back, a job."""
-        self._fleet.finished(vm, placement)
+    def bridges(self, consumers: int, now: Moment) -> list[Command]:
+        """So many consume `overflow`, ourselves included."""
+        ours = OVERFLOW in self._collected
+        self._bridges = max(0, consumers - ours)
+        self._cloud.consumers(self._bridges, now.mono_s)
+        return self._changed((), now)
+
+    def _job_told(self, event: JobEvent, vm: str, now: Moment) -> list[Command]:
+        corrected_s = self._learning.told(event, vm, now)
+        if event.state == "running":
+            return []
+        self._line.correct(event.user, corrected_s)
         return self._pump(now)
 
     def rejected(self, held: Held, key: str, now: Moment) -> list[Command]:
         """The broker took no responsibility for a forwarded job: it is back in the window, to be placed again."""
-        if key.startswith(VM_QUEUE_PREFIX):
-            vm = key.removeprefix(VM_QUEUE_PREFIX)
+        changes: list[Change] = []
+        vm = vm_of(key)
+        if vm is not None:
             self._fleet.finished(vm, held.job.place)
+            self._work.ended(held.job.place)
             self._fleet.unreachable(vm, now.mono_s)
-        self._window.add(held.job.user, held)
+            changes = self._fleet.tick(now.mono_s)
         # Not placed at once: what was refused may be refused again, and a beat or a tick is soon enough.
-        return self._collecting(now)
+        self._line.add(held, now.mono_s, self._config.retry_delay_s)
+        return [*self._announced(changes, now), *self._collecting(now)]
 
     def uncollected(self, queue: str) -> None:
         """A queue to be collected was not there, or did not answer: it is asked for again."""
-        self._collected.discard(queue)
+        self._collected -= {queue}
 
     def tick(self, now: Moment) -> list[Command]:
         """Time passes: VMs are lost, jobs expire, waiting jobs are tried again."""
-        commands = self._changed(self._fleet.tick(now.mono_s), now)
-        for held in self._window.discard(lambda held: held.job.left_ms(now.wall_ms) == 0):
-            commands.append(Refuse(held.ticket, held.job, Problem.of(Kind.EXPIRED, "No VM was free in time.")))
+        commands: list[Command] = [
+            Refuse(held.ticket, held.job, Problem.of(Kind.EXPIRED, "No VM was free in time."))
+            for held in self._line.expired(now.wall_ms)
+        ]
+        commands += [GiveBack(held.ticket) for held in self._line.held_since(now.mono_s - HELD_AT_MOST_S)]
+        commands += [Settle(ticket) for ticket in self._cancels.expire(now.mono_s)]
+        commands += self._changed(self._fleet.tick(now.mono_s), now)
+        if self._may_place(now):
+            commands += map(Announce, self._waits.tell(self._line, now, self._fleet.slots))
         return commands
 
     def status(self, now: Moment) -> RouterStatus:
         """What the router says of itself."""
-        waiting = self._unserved | self._waiting
-        return RouterStatus(router=self._name, at_ms=now.wall_ms, routed=self._routed, waiting=waiting)
+        return RouterStatus(
+            router=self._name,
+            at_ms=now.wall_ms,
+            active=self._places_from is not None,
+            policy=self._config.rules.policy,
+            routed=self._routed,
+            queued=len(self._line),
+            users=self._line.busiest(),
+            waiting=self._unserved | self._waiting,
+            paused=tuple(sorted(self._orders.paused)),
+            drained=tuple(sorted(self._orders.drained)),
+            cloud=self._cloud.said(now.mono_s),
+        )
 
     def _changed(self, changes: Iterable[Change], now: Moment) -> list[Command]:
-        return [*_announced(changes, now), *self._collecting(now), *self._pump(now)]
+        return [*self._announced(changes, now), *self._collecting(now), *self._pump(now)]
+
+    def _announced(self, changes: Iterable[Change], now: Moment) -> list[Command]:
+        # One router speaks for the fleet; those that stand by only listen.
+        return [Announce(change.event(now.wall_ms)) for change in changes if self._places_from is not None]
 
     def _collecting(self, now: Moment) -> list[Command]:
         """Which queues to take jobs out of: those of lost VMs, and parked ones whose operation is served again."""
-        views = self._fleet.views(now.mono_s).values()
-        # A VM that is only `joined` may take long to load, or never take jobs again.
-        wanted = {vm_queue(view.name) for view in views if view.state in {"lost", "draining", "joined"}}
-        served = {operation for view in views if view.takes_jobs for operation in view.operations}
+        if not self._may_place(now):
+            return []
+        served = self._fleet.served - self._orders.paused
         self._unserved = {operation: why for operation, why in self._unserved.items() if operation not in served}
-        wanted |= {parked_queue(operation) for operation in OPERATIONS if operation in served}
+        wanted = {vm_queue(name) for name in self._fleet.stranded} | {parked_queue(name) for name in served}
+        if self._bridges == 0:
+            wanted.add(OVERFLOW)
         commands: list[Command] = [Collect(queue) for queue in sorted(wanted - self._collected)]
         commands += [Collect(queue, stop=True) for queue in sorted(self._collected - wanted)]
-        self._collected = wanted
+        self._collected = frozenset(wanted)
         return commands
 
     # -- placing
 
+    def _may_place(self, now: Moment) -> bool:
+        return self._places_from is not None and now.mono_s >= self._places_from
+
     def _pump(self, now: Moment) -> list[Command]:
         """Place what can be placed now, user by user."""
         commands: list[Command] = []
-        stuck: set[tuple[str, str]] = set()
+        if not self._may_place(now):
+            return commands
         self._waiting = {}
 
         def take(held: Held) -> bool:
-            alike = (held.job.operation, held.job.site)
-            if alike in stuck:  # nothing was freed since its like had to wait
-                return False
-            command = self._act(held, self._choose(held.job, now.mono_s), now)
-            if command is None:
-                stuck.add(alike)
-            else:
+            command = self._act(held, self._choose(held, now.mono_s), now)
+            if command is not None:
                 commands.append(command)
             return command is not None
 
-        self._window.serve(take)
+        self._line.serve(now.mono_s, take)
         return commands
 
-    def _choose(self, job: Job, now_s: float) -> Choice:
-        views = self._fleet.views(now_s)
-        before = views.get(self._placed.get(_likeness(job), ""))
-        everyone = views.values()
-        if before is not None and job.attempt > 1:
-            others = [view for view in everyone if view is not before]
-            choice = threshold(job, others, self._rules, now_s, cloud_open=self.cloud_open)
-            if isinstance(choice, ToVm | Overflow):
-                return choice
-        elif before is not None and before.room > 0 and job.operation in before.operations:
-            return ToVm(before.name, "a repeat: this VM ran it, and may still keep the answer")
-        return threshold(job, everyone, self._rules, now_s, cloud_open=self.cloud_open)
+    def _choose(self, held: Held, now_s: float) -> Choice:
+        job, wish = held.job, held.wish
+        if job.operation in self._orders.paused:
+            return Park(f"{job.operation} is paused by an operator")
+        first = self._first_run(held, now_s) if held.home is not None else None
+        if first is not None:
+            return first
+        cloud = self._cloud.seen(job.operation, wish.megapixels, wish.local, len(job.body), now_s)
+        return placement.place(wish, self._known, self._config.rules, cloud, now_s)
 
-    def _remember(self, job: Job, vm: str) -> None:
-        self._placed[_likeness(job)] = vm
-        self._placed.move_to_end(_likeness(job))
-        if len(self._placed) > REMEMBERED:
-            self._placed.popitem(last=False)
-
-    def _act(self, held: Held, choice: Choice, now: Moment) -> Command | None:
-        job = held.job
-        event = JobEvent(
-            state="routed",
-            job=job.id,
-            operation=job.operation,
-            user=job.user,
-            at_ms=now.wall_ms,
-            attempt=job.attempt,
-            waited_ms=now.wall_ms - (job.received_ms or now.wall_ms),
-            reason=choice.reason,
-            traceparent=job.traceparent,
-        )
-        match choice:
-            case ToVm(vm, _, candidates):
-                job = job.model_copy(update={"placement": next(self._placements)})
-                self._fleet.placed(vm, job.place, now.mono_s)
-                self._remember(job, vm)
-                self._routed += 1
-                told = {"vm": vm, "route": "vm", "placement": job.placement, "candidates": candidates}
-                return Forward(replace(held, job=job), vm_queue(vm), event.model_copy(update=told))
-            case Overflow(_, candidates):
-                self._routed += 1
-                return Forward(held, CLOUD_KEY, event.model_copy(update={"route": "cloud", "candidates": candidates}))
-            case Park(reason) if held.queue != parked_queue(job.operation):
-                self._unserved[job.operation] = reason
-                # Parking is no placement: the attempt counted on arrival is taken back.
-                uncounted = replace(held, job=job.model_copy(update={"attempt": max(0, job.attempt - 1)}))
-                parked = event.model_copy(update={"state": "parked"})
-                return Forward(uncounted, parked_queue(job.operation), parked, park=True)
-            case Park(reason) | Wait(reason):
-                self._waiting[job.operation] = reason
+    def _first_run(self, held: Held, now_s: float) -> Choice | None:
+        """Send a repeat to the VM of its first run, which answers both, or keeps the answer."""
+        view = self._fleet.views(now_s).get(held.home or "")
+        if view is None or not view.takes_jobs or held.job.operation not in view.operations:
+            return None
+        if view.room > 0:
+            return ToVm(view.name, "a repeat: this VM ran it, and may still keep the answer")
+        if self._fleet.holder(mark(held.job)) == view.name:
+            return Wait(f"its first run is under way on {view.name}")
         return None
 
+    def _act(self, held: Held, choice: Choice, now: Moment) -> Command | None:
+        match choice:
+            case ToVm():
+                return self._to_vm(held, choice, now)
+            case Overflow():
+                self._routed += 1
+                self._cloud.sent(held.job.operation, choice.cloud.cost, now.mono_s)
+                return Forward(held, CLOUD_KEY, _routed(held.job, choice, now))
+            case Park(reason) if held.queue != parked_queue(held.job.operation):
+                self._unserved[held.job.operation] = reason
+                # Parking is no placement: the attempt counted on arrival is taken back.
+                job = held.job.model_copy(update={"attempt": max(0, held.job.attempt - 1)})
+                told = _event(held.job, reason, now, state="parked")
+                return Forward(replace(held, job=job), parked_queue(job.operation), told, park=True)
+            case Park(reason) | Wait(reason):
+                self._waiting[held.job.operation] = reason
+        return None
 
-def _likeness(job: Job) -> tuple[object, ...]:
-    """What a repeat has in common with its first run, without reading the whole picture; the worker makes sure."""
-    return (job.user, job.id, job.operation, len(job.body), job.body[-64:])
+    def _to_vm(self, held: Held, choice: ToVm, now: Moment) -> Forward:
+        wish, vm = held.wish, choice.vm
+        job = held.job.model_copy(update={"placement": self._placed.next_id(held.job)})
+        predicted = self._estimates.predict(wish.operation, wish.megapixels, vm)
+        self._fleet.placed(vm, job.place, now.mono_s, slots=choice.slots)
+        self._work.placed(
+            Outstanding(job.place, vm, job.user, wish.operation, wish.megapixels, choice.slots, predicted, now.mono_s)
+        )
+        self._placed.placed(job, vm)
+        self._waits.placed(held.ticket, job.place)
+        self._routed += 1
+        return Forward(replace(held, job=job), vm_queue(vm), _routed(job, choice, now))
 
 
-def _announced(changes: Iterable[Change], now: Moment) -> list[Command]:
-    return [Announce(change.event(now.wall_ms)) for change in changes]
+def _routed(job: Job, choice: ToVm | Overflow, now: Moment) -> JobEvent:
+    """A placement with the receipt of the decision that led to it."""
+    where = {"route": "vm", "vm": choice.vm} if isinstance(choice, ToVm) else {"route": "cloud"}
+    event = _event(job, choice.reason, now, state="routed", candidates=choice.candidates, **where, **choice.inputs)
+    return placement.fitted(event)
+
+
+def _event(job: Job, reason: str, now: Moment, **told: Any) -> JobEvent:
+    return JobEvent(
+        job=job.id,
+        operation=job.operation,
+        user=job.user,
+        at_ms=now.wall_ms,
+        attempt=job.attempt,
+        placement=job.placement,
+        pixels=job.pixels,
+        waited_ms=now.wall_ms - (job.received_ms or now.wall_ms),
+        reason=reason,
+        traceparent=job.traceparent,
+        **told,
+    )

@@ -32,9 +32,11 @@ class Ledger:
         self._settle_s = settle_s
         self._most = most
         self._listed: set[str] = set()
-        self._sent: dict[str, _Sent] = {}
+        self._sent: dict[str, _Sent] = {}  # and not listed since
         # A beat may be older than the word that a job is finished: for a while that word outweighs the beat.
         self._finished: dict[str, int] = {}
+        # Slots beyond the first of the big jobs: most take one, and of those nothing is kept.
+        self._more: dict[str, int] = {}
         self._beats = 0
         self._ready_beats = 0
 
@@ -44,21 +46,32 @@ class Ledger:
         return frozenset(self._listed).union(self._sent)
 
     @property
+    def held_slots(self) -> int:
+        """Slots that they take together; one for each job known only from a beat."""
+        return len(self._listed) + len(self._sent) + sum(self._more.values())
+
+    @property
     def unlisted(self) -> int:
         """How many of them were sent since a beat last listed them: work that its figures know nothing of."""
         return len(self._sent)
 
-    def sent(self, job: str, now: float) -> None:
-        """A job was put into the VM's queue."""
+    def sent(self, job: str, now: float, slots: int = 1) -> None:
+        """A job that takes so many slots was put into the VM's queue."""
         self._finished.pop(job, None)
+        self._listed.discard(job)
+        self._more.pop(job, None)
+        if slots > 1:
+            self._more[job] = slots - 1
         self._remember_sent(job, now)
 
     def finished(self, job: str) -> None:
         """A job was answered, or taken back from the VM's queue."""
         self._listed.discard(job)
         self._sent.pop(job, None)
+        self._more.pop(job, None)
         self._finished[job] = self._beats
-        _trim(self._finished, self._most)
+        if len(self._finished) > self._most:
+            del self._finished[next(iter(self._finished))]
 
     def beat(self, beat: Heartbeat, now: float, *, restarted: bool = False) -> None:
         """The VM was heard; `restarted` when this beat is the first of a new session."""
@@ -78,6 +91,8 @@ class Ledger:
         elif beat.worker == "ready" and len(beat.held) < beat.slots + beat.look_ahead:
             # A full worker can't list what still lies in its queue; one with room has taken all there was.
             self._drop_settled(now)
+        if self._more:
+            self._more = {job: more for job, more in self._more.items() if job in self._listed or job in self._sent}
 
     def _outdate_finished(self, named: set[str]) -> None:
         since = self._beats - self._settle_beats
@@ -96,10 +111,7 @@ class Ledger:
 
     def _remember_sent(self, job: str, now: float) -> None:
         self._sent[job] = _Sent(now, self._ready_beats)
-        _trim(self._sent, self._most)
-
-
-def _trim(kept: dict[str, _Sent] | dict[str, int], most: int) -> None:
-    """Forget the oldest entry past `most`."""
-    if len(kept) > most:
-        del kept[next(iter(kept))]
+        if len(self._sent) > self._most:
+            forgotten = next(iter(self._sent))
+            del self._sent[forgotten]
+            self._more.pop(forgotten, None)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from typing import Final, Self
 
 from pika.exceptions import AMQPError
@@ -13,8 +13,9 @@ from bus.errors import BusError, Disconnected, Refused, SetupError
 from bus.messages import Message
 from bus.rabbit.consuming import Consumer, Delivery, Handler, begin, end
 from bus.rabbit.faults import said, setup_fault
+from bus.rabbit.history import Wanted, everything, replay
 from bus.rabbit.mapping import properties_of
-from bus.rabbit.session import TRANSIENT, Session, declare, depth, fail, parameters
+from bus.rabbit.session import TRANSIENT, Counts, Session, counts, declare, fail, parameters
 from bus.topology import Queue, Topology
 
 log = logging.getLogger(__name__)
@@ -210,12 +211,27 @@ class Bus:
 
         Raises Disconnected, and BusError when a queue does not answer.
         """
+        told = {queue: await self.counts(queue) for queue in queues}
+        return {queue: None if count is None else count.ready for queue, count in told.items()}
+
+    async def counts(self, queue: str) -> Counts | None:
+        """A queue's messages ready and consumers, or None where there is no such queue; raises as `depths` does."""
         if self._session is None or not self.connected:
             raise Disconnected(f"no connection to the broker at {self.address}")
         try:
-            return {queue: await depth(self._session, queue) for queue in queues}
+            return await counts(self._session, queue)
         except TimeoutError as error:
             raise BusError(f"{error}: it may have no leader. Run `rabbitmq-diagnostics check_virtual_hosts`.") from None
+
+    def replay(self, stream: str, since_ms: int, wanted: Wanted = everything) -> AsyncGenerator[Message, None]:
+        """The messages of a stream from a moment (milliseconds since the epoch) to its end as it is now, oldest first.
+
+        `wanted` looks at each body before anything else is read of it. Close the generator if you leave it early. It
+        raises Disconnected when the connection goes, BusError when the stream can't be read.
+        """
+        if self._session is None or not self.connected:
+            raise Disconnected(f"no connection to the broker at {self.address}")
+        return replay(self._session, stream, since_ms, wanted)
 
     # -- the life of the connection
 

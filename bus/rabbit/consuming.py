@@ -8,7 +8,7 @@ from pika.spec import Basic, BasicProperties
 
 from bus.messages import Message
 from bus.rabbit.mapping import message_of
-from bus.rabbit.session import Session, depth
+from bus.rabbit.session import Session, counts
 from bus.topology import Queue
 
 _RETURNS = "x-delivery-count"
@@ -91,7 +91,7 @@ async def _queue_of(session: Session, consumer: Consumer) -> str | None:
     if consumer.optional:
         # Asked on a channel of its own: a queue without a leader never replies, and would hold up all the others.
         try:
-            there = await depth(session, consumer.queue.name, _OPTIONAL_TIMEOUT_S) is not None
+            there = await counts(session, consumer.queue.name, _OPTIONAL_TIMEOUT_S) is not None
         except TimeoutError:
             there = False
         return consumer.queue.name if there else None

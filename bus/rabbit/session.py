@@ -6,7 +6,7 @@ import itertools
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
@@ -192,26 +192,36 @@ async def declare(session: Session, topology: Topology) -> None:
             await session.call(channel.queue_bind, binding.destination, binding.source, binding.key)
 
 
-async def depth(session: Session, queue: str, timeout_s: float = _OPEN_TIMEOUT_S) -> int | None:
-    """Messages ready in a queue, or None where there is no such queue.
+class Counts(NamedTuple):
+    """What a queue says of itself: messages ready, and consumers."""
+
+    ready: int
+    consumers: int
+
+
+async def counts(session: Session, queue: str, timeout_s: float = _OPEN_TIMEOUT_S) -> Counts | None:
+    """The messages ready in a queue and its consumers, or None where there is no such queue.
 
     Raises Disconnected, and TimeoutError when the queue does not answer (a quorum queue without a leader).
     """
     # Asking for a queue that is not there closes the channel that asks, so each question has its own.
     channel = await session.channel(essential=False)
-    reply: asyncio.Future[int | None] = session.loop.create_future()
+    reply: asyncio.Future[Counts | None] = session.loop.create_future()
     channel.add_on_close_callback(lambda *_: _resolve(reply, None))
-    channel.queue_declare(queue, passive=True, callback=lambda frame: _resolve(reply, frame.method.message_count))
+
+    def told(frame: Any) -> None:
+        _resolve(reply, Counts(frame.method.message_count, frame.method.consumer_count))
+
+    channel.queue_declare(queue, passive=True, callback=told)
     either: set[asyncio.Future[Any]] = {reply, session.closed}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED, timeout=timeout_s)
     if session.closed.done():
         raise Disconnected(f"the connection was lost while asking for {queue}")
     if not reply.done():
         raise TimeoutError(f"queue {queue} does not answer")
-    count = reply.result()
     if channel.is_open:
         channel.close()
-    return count
+    return reply.result()
 
 
 def _resolve(future: "asyncio.Future[Any]", result: object) -> None:

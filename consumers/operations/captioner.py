@@ -44,6 +44,8 @@ class Captioner:
         torch.set_num_threads(threads)
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._images = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
+        self.side: int = self._images.size["height"]
+        """Of the square that every picture is resampled to, in pixels."""
         model = BlipForConditionalGeneration.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
         self._model = quantised(model) if (int8.pays() if in_8_bits is None else in_8_bits) else model
 
@@ -53,7 +55,7 @@ class Captioner:
         return [self._tokenizer.decode(sentence, skip_special_tokens=True).strip() for sentence in tokens]
 
     def _prepared(self, picture: Pixels) -> Tensor:
-        small = Image.fromarray(reduced(picture, self._images.size["height"]))
+        small = Image.fromarray(reduced(picture, self.side))
         values: Tensor = self._images(small, return_tensors="pt")["pixel_values"]
         return values
 

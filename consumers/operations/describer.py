@@ -12,6 +12,7 @@ from consumers.operations.caption import CaptionParams
 from consumers.operations.captioner import Captioner, Wording
 from consumers.operations.decoding import Pixels, rgb
 from consumers.operations.operation import Limits, Output, Runner, Unavailable
+from consumers.operations.resizing import reduced
 
 _AT_ONCE = 8
 """Pictures a decoder run takes: beyond it memory grows and the gain doesn't."""
@@ -43,7 +44,8 @@ class Describer(Runner):
             captioner = self._chosen(params.model)
         except BadInput as fault:
             return [fault] * len(bodies)
-        seen = [_seen(body, limits) for body in bodies]
+        # Each is made small as it is decoded: eight of the largest together take more than a gigabyte.
+        seen = [_seen(body, limits, captioner.side) for body in bodies]
         pictures = [picture for picture in seen if not isinstance(picture, BadInput)]
         groups = (pictures[first : first + _AT_ONCE] for first in range(0, len(pictures), _AT_ONCE))
         captions = iter([text for group in groups for text in captioner.captions(group, _wording(params))])
@@ -60,9 +62,9 @@ class Describer(Runner):
         return Captioner(self._models.path(CATALOGUE[name]), self._threads)
 
 
-def _seen(body: bytes, limits: Limits) -> Pixels | BadInput:
+def _seen(body: bytes, limits: Limits, side: int) -> Pixels | BadInput:
     try:
-        return rgb(body, limits)
+        return reduced(rgb(body, limits), side)
     except BadInput as fault:
         return fault
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from functools import reduce
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import jsonschema
 import pytest
 
 from bus import asyncapi, topology
-from bus.events import JobEvent, event_message
+from bus.control import Cancel, Drain, Pause
+from bus.events import BridgeStatus, JobEvent, event_message
 from bus.messages import Answer, Job, Message
 from bus.problems import Kind, Problem
 
@@ -105,6 +107,32 @@ def test_an_answer_is_as_described() -> None:
 def test_an_event_is_as_described() -> None:
     event = JobEvent(state="done", job="1", operation="sketch", at_ms=1, vm="vm1", route="vm")
     check(json.loads(event_message(event, event.key).body), "JobEvent")
+
+
+COMMANDS = [
+    ("cancels", Cancel(job="1")),
+    *(("drains", Drain(vm="vm1", resume=resume)) for resume in (False, True)),
+    *(("pauses", Pause(operation="sketch", resume=resume)) for resume in (False, True)),
+]
+
+
+@pytest.mark.parametrize(("channel", "command"), COMMANDS)
+def test_a_command_is_as_described_and_so_is_its_key(channel: str, command: Cancel | Drain | Pause) -> None:
+    check(json.loads(command.model_dump_json()), type(command).__name__)
+    words = {"vm": ["vm1"]} | {
+        name: parameter["enum"]
+        for name, parameter in CHANNELS[channel].get("parameters", {}).items()
+        if "enum" in parameter
+    }
+    keys = [dict(zip(words, chosen, strict=True)) for chosen in product(*words.values())]
+    assert command.key in {CHANNELS[channel]["address"].format(**key) for key in keys}
+
+
+def test_what_a_bridge_says_is_as_described() -> None:
+    for state in CHANNELS["bridgeEvents"]["parameters"]["state"]["enum"]:
+        status = BridgeStatus(bridge="b", state=state, at_ms=1)
+        assert status.key == f"bridge.{state}"
+        check(json.loads(event_message(status, status.key).body), "BridgeStatus")
 
 
 def test_each_kind_of_problem_has_its_example() -> None:

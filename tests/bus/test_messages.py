@@ -12,16 +12,12 @@ from hypothesis import strategies as st
 
 from bus import messages
 from bus.errors import BadInput
-from bus.events import Heartbeat, JobEvent, RouterStatus, VmEvent
-from bus.messages import Answer, Job, Message
+from bus.messages import HISTORY_KEPT, HISTORY_REASON, Answer, Attempt, Job, Message
 from bus.problems import Kind, Problem
 
 NOW_MS = 1_700_000_000_000
 DEEP = "[" * 100_000
 JOB = Job(id="42", operation="sketch", body=b"\xff\xd8", received_ms=NOW_MS, reply_to="answers")
-BEAT = Heartbeat(
-    vm="vm1", session="s", started_ms=1, seq=0, at_ms=2, cpu_percent=12.5, ram_percent=40, cores=2, slots=2
-)
 
 
 def sent(routing_key: str = "sketch", **properties: Any) -> Job:
@@ -153,8 +149,63 @@ def test_an_operation_header_is_cut_to_what_a_key_holds() -> None:
 
 @pytest.mark.parametrize("wrong", [-1, True, "5", 5.0, 2**63, None, {"a": 1}])
 def test_a_wrong_hop_header_is_read_as_absent(wrong: object) -> None:
-    job = sent(headers={"received_ms": wrong, "deadline_ms": wrong, "attempt": wrong})
-    assert (job.received_ms, job.deadline_ms, job.attempt) == (NOW_MS, None, 0)
+    job = sent(headers=dict.fromkeys(["received_ms", "deadline_ms", "attempt", "pixels"], wrong))
+    assert (job.received_ms, job.deadline_ms, job.attempt, job.pixels) == (NOW_MS, None, 0, None)
+
+
+@pytest.mark.parametrize(("priority", "interactive"), [(None, False), (0, False), (4, False), (5, True), (9, True)])
+def test_someone_waits_for_a_job_of_priority_five_and_over(priority: int | None, interactive: bool) -> None:
+    assert sent(priority=priority).interactive is interactive
+
+
+def test_the_size_that_the_router_saw_is_known_at_every_hop() -> None:
+    assert sent(headers={"pixels": 12_000_000}).pixels == 12_000_000
+    assert "pixels" not in sent().to_message("vm.vm1", NOW_MS).headers
+
+
+def test_a_job_is_counted_by_its_placement_else_by_its_id() -> None:
+    assert (JOB.place, JOB.model_copy(update={"placement": "p1"}).place) == ("42", "p1")
+    assert sent(headers={"placement": "x" * 65}).placement is None
+
+
+# What came to nothing
+
+
+def test_a_failed_attempt_is_told_at_the_next_hop() -> None:
+    job = JOB.model_copy(update={"attempt": 2})
+    failed = job.failed(at_ms=NOW_MS, reason="the child was killed", vm="vm1", problem="timed-out")
+    told = Attempt(attempt=2, at_ms=NOW_MS, vm="vm1", problem="timed-out", reason="the child was killed")
+    assert failed.history == (told,)
+    assert job.history == ()
+    assert Job.from_message(failed.to_message("vm.vm2", NOW_MS), NOW_MS).history == (told,)
+    assert "history" not in job.to_message("vm.vm1", NOW_MS).headers
+
+
+def test_a_long_reason_is_cut_and_the_latest_attempts_are_kept() -> None:
+    job = JOB
+    for attempt in range(1, HISTORY_KEPT + 3):
+        job = job.model_copy(update={"attempt": attempt}).failed(at_ms=NOW_MS, reason="é" * 1000)
+    assert [told.attempt for told in job.history] == list(range(3, HISTORY_KEPT + 3))
+    assert {len(told.reason) for told in job.history} == {HISTORY_REASON}
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 7, ["x"], "", "{", "[1]", b"\xff", '[{"attempt": -1, "at_ms": 1, "reason": ""}]', DEEP]
+)
+def test_a_history_that_nobody_of_ours_wrote_is_read_as_none(wrong: object) -> None:
+    assert sent(headers={"history": wrong}).history == ()
+
+
+def test_a_history_that_is_too_long_is_cut() -> None:
+    written = [{"attempt": n, "at_ms": 1, "reason": "lost"} for n in range(50)]
+    assert [told.attempt for told in sent(headers={"history": json.dumps(written)}).history] == list(range(40, 50))
+
+
+def test_a_history_may_be_given_as_it_is_or_as_it_travels() -> None:
+    told = {"attempt": 1, "at_ms": 2, "reason": "lost"}
+    given = Job.model_validate({**JOB.model_dump(), "history": [told]})
+    assert given == Job.model_validate({**JOB.model_dump(), "history": json.dumps([told])})
+    assert [attempt.reason for attempt in given.history] == ["lost"]
 
 
 # Time to live
@@ -234,6 +285,14 @@ def queues() -> st.SearchStrategy[str]:
     return st.sampled_from(["answers", "amq.gen-Xa3", "amq.rabbitmq.reply-to.g1.2"])
 
 
+ATTEMPTS = st.builds(
+    Attempt,
+    attempt=st.integers(0, 2**31),
+    at_ms=st.integers(0, 2**53),
+    vm=st.none() | st.text(max_size=63),
+    problem=st.none() | st.text(max_size=30),
+    reason=st.text(max_size=HISTORY_REASON),
+)
 JOBS = st.builds(
     Job,
     id=short(1),
@@ -250,6 +309,9 @@ JOBS = st.builds(
     received_ms=st.integers(0, 2**62 - 1),
     deadline_ms=st.none() | st.integers(0, 2**62 - 1),
     attempt=st.integers(0, 2**31),
+    placement=st.none() | st.text(max_size=64),
+    pixels=st.none() | st.integers(0, 2**62 - 1),
+    history=st.lists(ATTEMPTS, max_size=HISTORY_KEPT).map(tuple),
 )
 
 
@@ -267,11 +329,14 @@ def test_any_job_fits_the_frame_of_its_headers(job: Job) -> None:
 
 
 PROPERTIES = ["message_id", "correlation_id", "reply_to", "content_type", "expiration", "routing_key"]
-HEADERS = ["user", "params", "site", "traceparent", "operation", "received_ms", "deadline_ms", "attempt", "other"]
+HEADERS = [
+    *("user", "params", "site", "traceparent", "operation", "received_ms", "deadline_ms", "attempt", "other"),
+    *("placement", "pixels", "history"),
+]
 
 
 @given(
-    st.dictionaries(st.sampled_from(HEADERS), amqp_values(), max_size=9),
+    st.dictionaries(st.sampled_from(HEADERS), amqp_values(), max_size=12),
     # A client library hands over bytes where a short string is not UTF-8.
     st.dictionaries(st.sampled_from(PROPERTIES), short() | st.binary(max_size=255), max_size=6),
     st.none() | st.integers(0, 255),
@@ -362,61 +427,7 @@ def test_an_unknown_operation_is_told_which_there_are() -> None:
     assert (problem.slug, problem.field, problem.status) == ("unknown-operation", "routing_key", 404)
 
 
-# Telemetry
-
-EVENTS = [
-    (BEAT, messages.heartbeat_key("vm1"), "vm.heartbeat.vm1"),
-    (JobEvent(state="routed", job="1", operation="sketch", at_ms=1), None, "job.routed.sketch"),
-    (VmEvent(state="lost", vm="vm1", at_ms=1, reason="silent for 3 s"), None, "vm.lost.vm1"),
-    (RouterStatus(router="r", at_ms=1, routed=3, waiting={"caption": "no VM"}), None, "router.status"),
-]
-
-
-@pytest.mark.parametrize(("event", "key", "expected"), EVENTS)
-def test_each_event_has_its_key_and_reads_back(event: Any, key: str | None, expected: str) -> None:
-    message = messages.event_message(event, key or event.key)
-    assert message.routing_key == expected
-    assert message.content_type == "application/json"
-    assert messages.read_event(message.body) == event
-
-
-def test_the_key_of_an_event_fits_a_short_string_whatever_the_caller_called_the_operation() -> None:
-    event = JobEvent(state="failed", job="1", operation="é" * 127, at_ms=1)
-    assert 250 < len(event.key.encode()) <= 255
-    assert event.key.startswith("job.failed.éé")
-
-
-def test_a_decision_receipt_travels_with_the_event() -> None:
-    seen = messages.Candidate(vm="vm1", load=41.5, age_s=0.3, held=1, verdict="loaded")
-    event = JobEvent(state="routed", job="1", operation="sketch", at_ms=1, candidates=(seen,))
-    back = messages.read_event(messages.event_message(event, event.key).body)
-    assert isinstance(back, JobEvent)
-    assert back.candidates == (seen,)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"kind": "gossip"}, "kind"),
-        ({"cpu_percent": 101}, "heartbeat.cpu_percent"),
-        ({"cpu_percent": float("nan")}, "heartbeat.cpu_percent"),
-        ({"cores": float("inf")}, "heartbeat.cores"),
-        ({"cores": 0}, "heartbeat.cores"),
-        ({"seq": -1}, "heartbeat.seq"),
-        ({"vm": "Not A Name"}, "heartbeat.vm"),
-        ({"vm": "vm1\n"}, "heartbeat.vm"),
-        ({"vm": None}, "heartbeat.vm"),
-    ],
-)
-def test_a_heartbeat_that_would_mislead_is_not_believed(change: dict[str, Any], says: str) -> None:
-    with pytest.raises(BadInput, match=says):
-        messages.read_event(json.dumps(BEAT.model_dump() | change).encode())
-
-
-@given(st.binary(max_size=200))
-def test_garbage_is_no_event(body: bytes) -> None:
-    with pytest.raises(BadInput):
-        messages.read_event(body)
+# Logs
 
 
 def test_a_message_shows_no_picture_in_a_log() -> None:

@@ -47,6 +47,19 @@ def test_each_kind_makes_a_document(kind: Kind) -> None:
     assert kind.value.remedy.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("kind", "status", "remedy"),
+    [
+        (Kind.TOO_MANY_JOBS, 429, "retry_after_s"),
+        (Kind.TOO_FAST, 429, "retry_after_s"),
+        (Kind.CANCELLED, 499, "another id"),
+    ],
+)
+def test_what_a_user_brought_about_has_a_status_of_its_own(kind: Kind, status: int, remedy: str) -> None:
+    problem = Problem.of(kind, "What happened.")
+    assert (problem.status, remedy in (problem.remedy or "")) == (status, True)
+
+
 def test_slugs_are_unique() -> None:
     assert len({kind.urn for kind in Kind}) == len(Kind)
 

@@ -66,9 +66,37 @@ def test_operations_are_a_list_with_commas(write: Write, monkeypatch: pytest.Mon
     assert settings.load().operations == ("sketch", "caption")
 
 
+def test_limits_and_budgets_have_defaults_that_stop_nobody_but_a_flood() -> None:
+    defaults = settings.load()
+    assert (defaults.user_queued, defaults.user_jobs_per_minute) == (1000, None)
+    assert (defaults.cloud_jobs_per_minute, defaults.cloud_money_per_day) == (None, None)
+    assert (defaults.lane_prefetch, defaults.window_mib, defaults.retry_delay_s) == (4, 256, 0.5)
+
+
+def test_users_weights_are_pairs_with_commas_or_a_table(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.load().user_weights == {}
+    write("[user_weights]\nanna = 2\n")
+    assert settings.load().user_weights == {"anna": 2.0}
+    monkeypatch.setenv("OVERSPILL_USER_WEIGHTS", "anna=2, ben = 0.5, a=b=3,")
+    assert settings.load().user_weights == {"anna": 2.0, "ben": 0.5, "a=b": 3.0}
+
+
+@pytest.mark.parametrize("policy", ["threshold", "least-loaded", "p2c", "predictive"])
+def test_each_policy_is_chosen_by_its_name(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERSPILL_POLICY", policy)
+    assert settings.load().policy == policy
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
+        ("OVERSPILL_USER_QUEUED", "0", "greater than or equal to 1"),
+        ("OVERSPILL_USER_JOBS_PER_MINUTE", "0", "greater than or equal to 1"),
+        ("OVERSPILL_USER_WEIGHTS", "anna", "anna=2,ben=0.5"),
+        ("OVERSPILL_USER_WEIGHTS", "anna=0", "greater than 0 for each user"),
+        ("OVERSPILL_CLOUD_MONEY_PER_DAY", "-1", "greater than or equal to 0"),
+        ("OVERSPILL_LANE_PREFETCH", "65", "less than or equal to 64"),
+        ("OVERSPILL_WINDOW_MIB", "0", "greater than or equal to 1"),
         ("OVERSPILL_SLOTS", "0", "greater than or equal to 1"),
         ("OVERSPILL_CPU_THRESHOLD", "nan", "finite"),
         ("OVERSPILL_JOB_TIMEOUT_S", "inf", "finite"),
@@ -99,6 +127,12 @@ def test_a_file_that_is_not_toml_is_named(write: Write) -> None:
 def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OVERSPILL_CONFIG", "/nowhere/settings.toml")
     with pytest.raises(SetupError, match=r"/nowhere/settings\.toml, which is not there"):
+        settings.load()
+
+
+def test_of_a_wrong_weight_the_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERSPILL_USER_WEIGHTS", "anna=heavy")
+    with pytest.raises(SetupError, match=r"^OVERSPILL_USER_WEIGHTS(\.ANNA)? is wrong: .*valid number"):
         settings.load()
 
 

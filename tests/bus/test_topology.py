@@ -85,9 +85,17 @@ def test_nothing_is_used_that_rabbitmq_4_drops_on_such_queues() -> None:
     assert [queue.name for queue in ALL_QUEUES if gone & queue.arguments.keys()] == []
 
 
-def test_one_router_at_a_time_reads_the_lanes() -> None:
+def test_one_router_at_a_time_reads_the_lanes_and_has_the_orders() -> None:
     single = {queue.name for queue in ALL_QUEUES if queue.arguments.get("x-single-active-consumer")}
-    assert single == {topology.lane(n) for n in range(topology.LANES)}
+    assert single == {*(topology.lane(n) for n in range(topology.LANES)), topology.CONTROL_ROUTER}
+
+
+def test_what_is_asked_waits_for_a_router_and_vms_may_listen() -> None:
+    assert topology.Exchange(topology.CONTROL, "topic") in SHARED.exchanges
+    assert topology.Binding(topology.CONTROL, topology.CONTROL_ROUTER, "#") in SHARED.bindings
+    queue = next(queue for queue in SHARED.queues if queue.name == topology.CONTROL_ROUTER)
+    assert queue.arguments["x-queue-type"] == "quorum"
+    assert queue.arguments["x-delivery-limit"] >= 1_000_000  # each router that took the orders over counts
 
 
 def test_the_history_of_events_is_a_bounded_stream() -> None:
@@ -107,6 +115,11 @@ def test_a_vm_declares_its_own_queue_and_nothing_else() -> None:
 @pytest.mark.parametrize("name", ["a", "vm1", "rack-3-gpu-0", "x" * 63])
 def test_names_a_vm_may_have(name: str) -> None:
     assert topology.vm_queue(name) == f"vm.{name}"
+
+
+@pytest.mark.parametrize(("queue", "vm"), [("vm.vm1", "vm1"), ("lane.00", None), ("cloud", None), ("vms", None)])
+def test_the_queue_of_a_vm_tells_whose_it_is(queue: str, vm: str | None) -> None:
+    assert topology.vm_of(queue) == vm
 
 
 @pytest.mark.parametrize("name", ["", "VM1", "a.b", "-a", "a-", "a b", "a\n", "é", "x" * 64, "#"])

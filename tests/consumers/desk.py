@@ -11,11 +11,12 @@ from typing import Any
 import psutil
 from PIL import Image
 
+from bus.control import Cancel, Drain
 from bus.events import JobEvent, read_event
 from bus.problems import PROBLEM_JSON
 from bus.rabbit import Bus
-from bus.topology import DEAD, EVENTS, JOBS, VMS, Binding, Exchange, Queue, Topology, of_vm, vm_queue
-from consumers.compute import ChildConfig
+from bus.topology import CONTROL, DEAD, EVENTS, JOBS, VMS, Binding, Exchange, Queue, Topology, of_vm, vm_queue
+from consumers.compute import Child, ChildConfig
 from consumers.worker import Worker, WorkerConfig
 from tests.bus.rabbit.foreign import Foreign, Got, eventually
 from tests.consumers.operations.pictures import photograph, saved
@@ -34,7 +35,7 @@ SHORT = replace(CONFIG, job_timeout_s=0.5)
 
 _OURS = of_vm(VM)
 TOPOLOGY = Topology(
-    (Exchange(JOBS, "topic"), Exchange(VMS, "direct"), Exchange(EVENTS, "topic")),
+    (Exchange(JOBS, "topic"), Exchange(VMS, "direct"), Exchange(EVENTS, "topic"), Exchange(CONTROL, "topic")),
     (Queue(DEAD, {"x-queue-type": "quorum"}), Queue(BACK, {"x-queue-type": "quorum"}), *_OURS.queues),
     (Binding(JOBS, BACK, "#"), *_OURS.bindings),
 )
@@ -62,6 +63,10 @@ class Desk:
         given = {"reply_to": self.replies, "message_id": "j1"} | properties
         self.foreign.publish(VMS, vm_queue(VM), body, headers=hop, **given)
 
+    def ask(self, order: Cancel | Drain) -> None:
+        """What a caller or an operator asks of the VM."""
+        self.foreign.publish(CONTROL, order.key, order.model_dump_json().encode())
+
     async def answer(self) -> Got:
         return await self.foreign.get(self.replies)
 
@@ -87,9 +92,14 @@ class Desk:
     def count(self, state: str) -> int:
         return sum(event.state == state for event in self.events)
 
+    @property
+    def child(self) -> Child:
+        """The process of the first slot, and the worker's grip on it."""
+        return self.worker._slots.children[0]
+
     def signal(self, number: signal.Signals) -> None:
         """To the process of the first slot."""
-        pid = self.worker._children[0].pid
+        pid = self.child.pid
         assert pid is not None
         os.kill(pid, number)
 
@@ -131,6 +141,12 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.ZombieProcess:  # another test's, about to be reaped
         return []
+
+
+def history(got: Got) -> list[dict[str, Any]]:
+    """The attempts that a job's headers tell."""
+    told: list[dict[str, Any]] = json.loads(got.headers.get("history", "[]"))
+    return told
 
 
 def problem(got: Got) -> dict[str, Any]:

@@ -107,6 +107,21 @@ async def test_a_child_closed_in_the_middle_ends_the_run(child: Child) -> None:
         await running
 
 
+async def test_a_child_interrupted_in_the_middle_gets_no_other_job_until_it_is_started_again(child: Child) -> None:
+    assert child.start_s > 0
+    os.kill(pid_of(child), signal.SIGSTOP)
+    running = asyncio.create_task(drawn(child))
+    await asyncio.sleep(0)
+    child.interrupt()
+    assert not child.is_alive  # whether or not its end has been noticed
+    with pytest.raises(ChildDied, match="signal 9"):
+        await running
+    child.interrupt()  # there is nothing to end now
+    await child.start()
+    assert child.is_alive
+    assert await drawn(child) == "done"
+
+
 async def test_a_start_given_up_leaves_no_process() -> None:
     child = Child(CONFIG)
     starting = asyncio.create_task(child.start())

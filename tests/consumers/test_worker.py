@@ -105,19 +105,20 @@ async def test_a_job_whose_process_is_killed_is_handed_back_and_the_next_one_run
     assert "signal 9" in (retried.reason or "")
     vm.send(OTHER, message_id="j2")
     assert (await vm.answer()).headers["job"] == "j2"
+    await vm.told("done")
     assert vm.worker.report().done == 1
     await vm.settled()
 
 
 async def test_a_job_that_hangs_is_timed_out_and_handed_back(amqp_url: str) -> None:
     async with desk(amqp_url, SHORT) as vm:
-        first = vm.worker._children[0].pid
+        first = vm.child.pid
         vm.freeze()
         vm.send()
         assert (await vm.handed_back()).headers["attempt"] == 1
         retried = await vm.told("retried")
         assert (retried.problem, retried.reason) == ("timed-out", "sketch took more than 0.5 s on vm1.")
-        await eventually(lambda: vm.worker._children[0].pid not in {None, first})
+        await eventually(lambda: vm.child.pid not in {None, first})
 
 
 async def test_the_last_attempt_ends_in_an_answer_and_a_copy_for_the_operator(amqp_url: str) -> None:
@@ -144,10 +145,10 @@ async def test_a_job_that_broke_too_many_vms_is_not_run_again(vm: Desk) -> None:
 
 
 async def test_a_process_that_died_idle_costs_no_job_an_attempt(vm: Desk) -> None:
-    pid = vm.worker._children[0].pid
+    pid = vm.child.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: not vm.worker._children[0].is_alive)
+    await eventually(lambda: not vm.child.is_alive)
     vm.send()
     assert (await vm.answer()).headers["attempt"] == 1
     assert vm.foreign.depth(BACK) == 0
@@ -198,13 +199,13 @@ async def test_a_worker_holds_its_slots_and_look_ahead_and_no_more(amqp_url: str
 async def test_two_slots_run_two_jobs_at_a_time(amqp_url: str) -> None:
     async with desk(amqp_url, replace(CONFIG, slots=2)) as vm:
         assert len(computing()) == 2
-        for child in vm.worker._children:
+        for child in vm.worker._slots.children:
             assert child.pid is not None
             os.kill(child.pid, signal.SIGSTOP)
         vm.send()
         vm.send(OTHER, message_id="j2")
         await eventually(lambda: vm.worker.report().running == 2)
-        for child in vm.worker._children:
+        for child in vm.worker._slots.children:
             assert child.pid is not None
             os.kill(child.pid, signal.SIGCONT)
         assert {(await vm.answer()).headers["job"] for _ in range(2)} == {"j1", "j2"}

@@ -50,6 +50,7 @@ def test_each_setting_has_a_row_with_all_its_cells() -> None:
         "| `OVERSPILL_CPU_THRESHOLD` | number, at least 0 and at most 100 | `40.0` |",
         "| `OVERSPILL_SLOTS` | whole number, at least 1 and at most 256 | unset |",
         "| `OVERSPILL_OPERATIONS` | names with commas between | `sketch,remove-background,caption` |",
+        "| `OVERSPILL_USER_WEIGHTS` | `name=number` with commas between | none |",
         "| `OVERSPILL_VM_NAME` | text | the host's name |",
     ],
 )

@@ -5,12 +5,25 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.events import Heartbeat, JobEvent
+from bus.control import Orders
+from bus.events import BridgeStatus, Heartbeat, JobEvent, RouterStatus
 from bus.messages import Message
 from bus.problems import Kind
-from producers import dispatcher as module
-from producers.dispatcher import Announce, Bury, Collect, Command, Dispatcher, Forward, Moment, Refuse
-from producers.placement import Rules
+from producers.admission import Config
+from producers.cancels import REMEMBERED_S
+from producers.commands import (
+    Announce,
+    Arrival,
+    Bury,
+    Collect,
+    Command,
+    Forward,
+    GiveBack,
+    Moment,
+    Refuse,
+    Settle,
+)
+from producers.dispatcher import HELD_AT_MOST_S, Dispatcher
 from telemetry.fleet import Fleet
 
 LIMIT = 1000
@@ -23,11 +36,14 @@ def at(seconds: float) -> Moment:
 class Desk:
     """A dispatcher with a clock that stands still until it is moved."""
 
-    def __init__(self, *vms: str, **beat: Any) -> None:
-        self.dispatcher = Dispatcher(Fleet(), Rules(), max_image_bytes=LIMIT, name="r1", session="r")
+    def __init__(self, *vms: str, config: dict[str, Any] | None = None, active: bool = True, **beat: Any) -> None:
+        settings = Config(**{"max_image_bytes": LIMIT, **(config or {})})
+        self.dispatcher = Dispatcher(Fleet(), settings, name="r1", session="r")
         self.now = 100.0
         self.seq = 0
         self.tickets = 0
+        if active:
+            self.dispatcher.activate(Orders(), self.now, at(self.now))
         for vm in vms:
             self.beat(vm, **beat)
 
@@ -42,15 +58,43 @@ class Desk:
         beat = Heartbeat(vm=vm, session="s", started_ms=1, seq=self.seq, at_ms=1, **figures)
         return self.dispatcher.heard(beat, at(self.now))
 
-    def job(self, queue: str = "lane.00", *, returns: int = 0, **message: Any) -> list[Command]:
+    def job(self, queue: str = "lane.00", **message: Any) -> list[Command]:
         self.tickets += 1
+        how = {name: message.pop(name) for name in ("returns", "redelivered", "sent_ms") if name in message}
         given: dict[str, Any] = {"body": b"image", "routing_key": "sketch", "reply_to": "r"}
         given |= {"message_id": f"j{self.tickets}"} | message
-        return self.dispatcher.arrived(self.tickets, queue, Message(**given), at(self.now), returns=returns)
+        return self.dispatcher.arrived(Arrival(self.tickets, queue, **how), Message(**given), at(self.now))
+
+    def told(self, forward: Forward, state: Any = "done", **told: Any) -> list[Command]:
+        """The VM that a job went to says what became of it."""
+        job = forward.held.job
+        event = JobEvent(
+            state=state,
+            job=job.id,
+            operation=job.operation,
+            user=job.user,
+            at_ms=1,
+            vm=forward.key.removeprefix("vm."),
+            placement=job.placement,
+            **told,
+        )
+        return self.dispatcher.heard(event, at(self.now))
 
     def later(self, seconds: float) -> list[Command]:
         self.now += seconds
         return self.dispatcher.tick(at(self.now))
+
+    def status(self) -> RouterStatus:
+        return self.dispatcher.status(at(self.now))
+
+
+def forwards(commands: list[Command]) -> list[Forward]:
+    return [command for command in commands if isinstance(command, Forward)]
+
+
+def the(commands: list[Command]) -> Forward:
+    (forward,) = forwards(commands)
+    return forward
 
 
 def where(commands: list[Command]) -> list[tuple[str, str]]:
@@ -69,27 +113,29 @@ def test_a_job_goes_to_the_vm_with_a_receipt() -> None:
     assert isinstance(forward, Forward)
     assert (forward.key, forward.held.queue, forward.held.job.attempt) == ("vm.vm1", "lane.00", 1)
     event = forward.event
-    assert (event.state, event.vm, event.user, event.reason) == ("routed", "vm1", "anna", "under 40 % load")
+    assert (event.state, event.vm, event.user, event.reason) == ("routed", "vm1", "anna", "under 40 % CPU and 90 % RAM")
     assert event.candidates[0].vm == "vm1"
     assert len(event.model_dump_json(exclude_none=True)) < 1024
 
 
 def test_jobs_beyond_slots_and_look_ahead_stay_in_their_lane_until_one_is_done() -> None:
     desk = Desk("vm1")
-    assert [where(desk.job()) for _ in range(3)] == [[("j1", "vm.vm1")], [("j2", "vm.vm1")], []]
-    assert desk.dispatcher.status(at(100)).waiting == {"sketch": "every slot is taken"}
-    assert where(desk.dispatcher.finished("vm1", "r-0", at(101))) == [("j3", "vm.vm1")]
-    assert desk.dispatcher.status(at(101)).waiting == {}
+    first = the(desk.job())
+    assert [where(desk.job()) for _ in range(2)] == [[("j2", "vm.vm1")], []]
+    assert desk.status().waiting == {"sketch": "every slot is taken"}
+    assert where(desk.told(first)) == [("j3", "vm.vm1")]
+    assert desk.status().waiting == {}
 
 
 def test_jobs_of_one_id_take_a_place_each() -> None:
     desk = Desk("vm1")
-    forwarded = [command for _ in range(20) for command in desk.job(message_id="1") if isinstance(command, Forward)]
-    assert [forward.held.job.placement for forward in forwarded] == ["r-0", "r-1"]
-    assert forwarded[0].event.placement == "r-0"
-    freed = desk.dispatcher.finished("vm1", "r-0", at(101))
-    assert where(freed) == [("1", "vm.vm1")]
-    assert where(desk.beat("vm1", held=("r-1", "r-2"))) == []
+    first, second = (the(desk.job(message_id="1", headers={"user": user})) for user in ("anna", "ben"))
+    places = [first.held.job.placement, second.held.job.placement]
+    assert [str(place).rpartition("-")[2] for place in places] == ["0", "1"]
+    assert first.event.placement == places[0]
+    assert desk.job(message_id="1", headers={"user": "cleo"}) == []
+    third = the(desk.told(first))
+    assert where(desk.beat("vm1", held=(places[1], third.held.job.placement))) == []
 
 
 def test_a_vm_that_only_loads_is_emptied() -> None:
@@ -106,7 +152,7 @@ def test_two_vms_share_the_work() -> None:
 def test_with_no_vm_the_job_waits_visibly_and_runs_when_one_comes() -> None:
     desk = Desk()
     assert desk.job() == []
-    assert desk.dispatcher.status(at(100)).waiting == {"sketch": "no VM is alive (none was ever heard)"}
+    assert desk.status().waiting == {"sketch": "no VM is alive (none was ever heard)"}
     assert where(desk.beat("vm1")) == [("j1", "vm.vm1")]
 
 
@@ -125,12 +171,39 @@ def test_a_lost_vms_jobs_are_collected_and_placed_elsewhere() -> None:
     assert Collect("vm.vm1", stop=True) in back
 
 
-def test_a_job_a_dead_worker_had_counts_as_an_attempt() -> None:
-    desk = Desk("vm2")
-    headers = {"operation": "sketch", "attempt": 1}
-    (forward,) = desk.job("vm.vm1", returns=1, routing_key="vm.vm1", headers=headers)
-    assert isinstance(forward, Forward)
-    assert forward.held.job.attempt == 2
+def taken_back(desk: Desk, first: Forward, **how: Any) -> list[Command]:
+    job = first.held.job
+    headers = {"operation": "sketch", "attempt": job.attempt, "placement": job.placement}
+    return desk.job(first.key, routing_key=first.key, message_id=job.id, headers=headers, **how)
+
+
+def test_a_job_that_a_dead_vm_had_begun_counts_as_an_attempt_and_waits_a_little() -> None:
+    desk = Desk("vm1", slots=4)
+    first = the(desk.job())
+    desk.told(first, "running")
+    desk.later(4)
+    desk.beat("vm2", slots=4)
+    assert taken_back(desk, first, returns=1) == []
+    second = the(desk.later(1))
+    assert (second.key, second.held.job.attempt) == ("vm.vm2", 2)
+    (told,) = second.held.job.history
+    assert (told.vm, told.attempt) == ("vm1", 1)
+    assert "while it had the job" in told.reason
+
+
+def test_a_job_that_a_dead_vm_had_not_begun_costs_no_attempt() -> None:
+    desk = Desk("vm1", slots=4)
+    first = the(desk.job())
+    desk.later(4)
+    desk.beat("vm2")
+    assert the(taken_back(desk, first, returns=1)).held.job.attempt == 1
+
+
+def test_what_came_back_more_than_once_is_believed_to_have_been_begun() -> None:
+    desk = Desk("vm1", slots=4)
+    first = the(desk.job())
+    assert taken_back(desk, first, returns=2) == []
+    assert the(desk.later(2)).held.job.attempt == 3
 
 
 def test_a_draining_vm_is_emptied_too() -> None:
@@ -151,10 +224,10 @@ def test_an_operation_nobody_serves_steps_aside_and_comes_back() -> None:
     assert isinstance(parked, Forward)
     assert (parked.key, parked.park, parked.event.state) == ("parked.caption", True, "parked")
     assert parked.held.job.attempt == 0
-    assert "no weights" in desk.dispatcher.status(at(100)).waiting["caption"]
+    assert "no weights" in desk.status().waiting["caption"]
     served = desk.beat("vm1", operations=("sketch", "caption"))
     assert Collect("parked.caption") in served
-    assert desk.dispatcher.status(at(100)).waiting == {}
+    assert desk.status().waiting == {}
     back = desk.job("parked.caption", routing_key="parked.caption", headers={"operation": "caption", "attempt": 0})
     assert where(back) == [("j2", "vm.vm1")]
 
@@ -162,7 +235,7 @@ def test_an_operation_nobody_serves_steps_aside_and_comes_back() -> None:
 def test_a_parked_job_is_not_parked_again() -> None:
     desk = Desk("vm1")
     assert desk.job("parked.caption", routing_key="parked.caption", headers={"operation": "caption"}) == []
-    assert "no VM serves caption" in desk.dispatcher.status(at(100)).waiting["caption"]
+    assert "no VM serves caption" in desk.status().waiting["caption"]
 
 
 def test_one_operation_that_must_wait_holds_up_no_other() -> None:
@@ -198,7 +271,7 @@ def test_a_job_expires_on_arrival_or_while_it_waits() -> None:
     desk = Desk()
     assert only_refusal(desk.job(expiration="0")).problem.type == Kind.EXPIRED.urn
     assert desk.job(expiration="500") == []
-    assert desk.later(0.4) == []
+    desk.later(0.4)
     assert only_refusal(desk.later(0.2)).problem.type == Kind.EXPIRED.urn
     assert desk.later(1) == []
 
@@ -222,7 +295,7 @@ def test_a_vm_without_a_queue_is_lost_and_the_job_placed_elsewhere() -> None:
     assert isinstance(forward, Forward)
     gone = forward.key
     assert where(desk.dispatcher.rejected(forward.held, gone, at(100))) == []
-    ((job, key),) = where(desk.later(0.1))
+    ((job, key),) = where(desk.later(0.6))
     assert job == "j1"
     assert key != gone
 
@@ -232,12 +305,12 @@ def test_a_refused_parking_is_tried_again_later() -> None:
     (parked,) = desk.job(routing_key="caption")
     assert isinstance(parked, Forward)
     assert where(desk.dispatcher.rejected(parked.held, parked.key, at(100))) == []
-    assert where(desk.beat("vm1")) == [("j1", "parked.caption")]
+    assert where(desk.later(0.6)) == [("j1", "parked.caption")]
 
 
 def test_overflow_goes_to_the_cloud_key() -> None:
     desk = Desk("vm1", cpu_percent=90.0)
-    desk.dispatcher.cloud_open = True
+    desk.dispatcher.bridges(1, at(100))
     (forward,) = desk.job()
     assert isinstance(forward, Forward)
     assert (forward.key, forward.event.route, forward.event.vm) == ("cloud", "cloud", None)
@@ -263,27 +336,253 @@ def test_a_retry_goes_elsewhere_while_there_is_an_elsewhere() -> None:
     assert where(alone.again()) == [("again", "vm.vm1")]
 
 
-def test_the_memory_of_placements_is_bounded(monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "REMEMBERED", 2)
-    desk = Desk("vm1", slots=100)
-    for _ in range(5):
-        desk.job()
-    assert len(desk.dispatcher._placed) == 2
-
-
 def test_a_lost_connection_empties_the_window_and_nothing_else() -> None:
     desk = Desk()
     desk.job()
     desk.dispatcher.forget()
     assert where(desk.beat("vm1")) == []
+    desk.dispatcher.activate(Orders(), 100, at(100))
     assert where(desk.job()) == [("j2", "vm.vm1")]
 
 
 def test_the_status_counts_what_was_routed() -> None:
     desk = Desk("vm1")
     desk.job()
-    status = desk.dispatcher.status(at(100))
+    status = desk.status()
     assert (status.router, status.routed) == ("r1", 1)
+
+
+def line_up(desk: Desk, **message: Any) -> None:
+    """A job that can't be placed yet."""
+    assert forwards(desk.job(**message)) == []
+
+
+def test_a_router_that_stands_by_says_and_places_nothing() -> None:
+    desk = Desk(active=False)
+    assert desk.beat("vm1") == []
+    assert desk.later(5) == []
+    assert not desk.status().active
+    desk.beat("vm1")
+    assert desk.dispatcher.activate(Orders(), desk.now + 1.5, at(desk.now)) == []
+    assert desk.job() == []
+    desk.later(1)
+    desk.beat("vm1")
+    assert where(desk.later(0.6)) == [("j1", "vm.vm1")]
+
+
+def test_a_new_router_sends_what_comes_again_to_the_vm_that_has_it() -> None:
+    first = Desk("vm1", "vm2", slots=4)
+    forward = the(first.job(message_id="same"))
+    vm = forward.key.removeprefix("vm.")
+    second = Desk("vm1", "vm2", slots=4)
+    second.beat(vm, held=(forward.held.job.placement,), slots=4, cpu_percent=95.0)
+    assert where(second.job(message_id="same", redelivered=True)) == [("same", forward.key)]
+
+
+def test_a_repeat_waits_for_its_first_run_on_a_full_vm() -> None:
+    desk = Desk("vm1")
+    first, _ = the(desk.job(message_id="same")), the(desk.job())
+    desk.beat("vm2")
+    line_up(desk, message_id="same")
+    assert "its first run is under way on vm1" in desk.status().waiting["sketch"]
+    assert where(desk.told(first)) == [("same", "vm.vm1")]
+
+
+def test_a_repeat_goes_anywhere_once_its_first_vm_takes_no_jobs() -> None:
+    desk = Desk("vm1")
+    desk.job(message_id="same")
+    desk.later(4)
+    desk.beat("vm2")
+    assert where(desk.job(message_id="same")) == [("same", "vm.vm2")]
+
+
+def test_a_repeat_whose_first_run_was_elsewhere_needs_no_full_vm() -> None:
+    desk = Desk("vm1")
+    first = the(desk.job(message_id="same"))
+    desk.told(first)
+    for _ in range(2):
+        desk.job()
+    desk.beat("vm2")
+    assert where(desk.job(message_id="same")) == [("same", "vm.vm2")]
+
+
+def test_a_failed_job_waits_before_its_next_attempt_and_goes_elsewhere() -> None:
+    desk = Desk("vm1", "vm2", config={"retry_delay_s": 10.0})
+    history = '[{"attempt": 1, "at_ms": 99000, "vm": "vm1", "problem": "timed-out", "reason": "slow"}]'
+    line_up(desk, headers={"attempt": 1, "history": history})
+    waited_s, placed = 0.0, []
+    while not placed:
+        waited_s += 0.5
+        for vm in ("vm1", "vm2"):
+            desk.beat(vm)
+        placed = where(desk.later(0.5))
+    assert placed == [("j1", "vm.vm2")]
+    assert 4 <= waited_s <= 9.5  # of the 5 to 10 seconds one had passed
+
+
+def test_a_failed_job_keeps_its_deadline_while_it_waits() -> None:
+    desk = Desk("vm1", config={"retry_delay_s": 30.0})
+    history = '[{"attempt": 1, "at_ms": 100000, "vm": "vm1", "reason": "slow"}]'
+    line_up(desk, headers={"attempt": 1, "history": history}, expiration="2000")
+    (refusal,) = [command for command in desk.later(2.5) if isinstance(command, Refuse)]
+    assert refusal.problem.type == Kind.EXPIRED.urn
+
+
+def test_too_many_attempts_end_a_job_with_the_last_reason() -> None:
+    history = '[{"attempt": 3, "at_ms": 1, "vm": "vm1", "reason": "its process died"}]'
+    refusal = only_refusal(Desk("vm1").job(headers={"attempt": 3, "history": history}))
+    assert refusal.problem.type == Kind.TOO_MANY_ATTEMPTS.urn
+    assert "its process died" in refusal.problem.detail
+    assert refusal.job is not None
+    assert "3 attempts" in only_refusal(Desk("vm1").job(headers={"attempt": 3})).problem.detail
+
+
+def test_a_user_may_have_so_many_jobs_in_line() -> None:
+    desk = Desk(config={"user_queued": 2})
+    for _ in range(2):
+        line_up(desk, headers={"user": "anna"})
+    refusal = only_refusal(desk.job(headers={"user": "anna"}))
+    assert refusal.problem.type == Kind.TOO_MANY_JOBS.urn
+    assert (refusal.problem.retry_after_s or 0) >= 1
+    line_up(desk, headers={"user": "ben"})
+    line_up(desk, headers={"user": "anna", "attempt": 1})  # taken once, it stays
+    line_up(desk, headers={"user": "anna"}, redelivered=True)
+
+
+def test_a_user_may_send_so_many_jobs_a_minute() -> None:
+    desk = Desk("vm1", config={"user_jobs_per_minute": 1}, slots=9)
+    assert len(forwards(desk.job())) == 1
+    assert only_refusal(desk.job()).problem.type == Kind.TOO_FAST.urn
+
+
+def test_one_users_crowd_delays_another_by_one_job() -> None:
+    desk = Desk()
+    for number in range(50):
+        line_up(desk, headers={"user": "anna"}, message_id=f"a{number}")
+    line_up(desk, headers={"user": "ben"}, message_id="b")
+    assert "b" in [job for job, _ in where(desk.beat("vm1"))]
+
+
+def test_interactive_jobs_go_before_batch() -> None:
+    desk = Desk()
+    for number in range(5):
+        line_up(desk, message_id=f"batch{number}")
+    line_up(desk, message_id="now", priority=5, headers={"user": "ben"})
+    assert where(desk.beat("vm1"))[0] == ("now", "vm.vm1")
+
+
+def test_a_job_in_line_is_cancelled() -> None:
+    desk = Desk()
+    line_up(desk, headers={"user": "anna"}, message_id="mine")
+    commands, said = desk.dispatcher.cancel("anna", "mine", 77, at(100))
+    (refusal, settled) = commands
+    assert isinstance(refusal, Refuse)
+    assert (refusal.problem.type, settled, said) == (Kind.CANCELLED.urn, Settle(77), "cancelled")
+    assert where(desk.beat("vm1")) == []
+
+
+def test_a_job_that_is_not_there_yet_is_cancelled_when_it_comes() -> None:
+    desk = Desk("vm1")
+    commands, said = desk.dispatcher.cancel("anna", "mine", 77, at(100))
+    assert commands == []
+    assert "20 minutes" in said
+    line_up(desk, headers={"user": "ben"}, message_id="mine", body=b"")  # another's
+    refusal, settled = desk.job(headers={"user": "anna"}, message_id="mine")
+    assert isinstance(refusal, Refuse)
+    assert (refusal.problem.type, settled) == (Kind.CANCELLED.urn, Settle(77))
+    assert len(forwards(desk.job(headers={"user": "anna"}, message_id="mine"))) == 1
+
+
+def test_an_order_to_cancel_ends_with_its_job_or_its_time() -> None:
+    desk = Desk("vm1")
+    desk.told(the(desk.job(message_id="mine")), "done", ran_ms=50)
+    assert desk.dispatcher.cancel("anonymous", "mine", 7, at(100)) == ([Settle(7)], "it has ended already")
+    desk.dispatcher.cancel("anonymous", "other", 8, at(100))
+    assert desk.dispatcher.cancel("anonymous", "other", 9, at(101))[0] == [Settle(8)]
+    assert Settle(9) in desk.later(REMEMBERED_S + 2)
+
+
+def test_a_drained_vm_gets_no_job_and_is_emptied_until_it_is_resumed() -> None:
+    desk = Desk("vm1", "vm2")
+    drained = desk.dispatcher.ordered(Orders(seq=1, drained=frozenset({"vm1"})), at(100))
+    assert Collect("vm.vm1") in drained
+    assert [command.event.key for command in drained if isinstance(command, Announce)] == ["vm.draining.vm1"]
+    assert {key for _ in range(3) for _, key in where(desk.job())} == {"vm.vm2"}
+    assert desk.status().drained == ("vm1",)
+    resumed = desk.dispatcher.ordered(Orders(seq=2), at(100))
+    assert Collect("vm.vm1", stop=True) in resumed
+    assert where(resumed) == [("j3", "vm.vm1")]
+
+
+def test_a_paused_operation_steps_aside_and_comes_back() -> None:
+    desk = Desk("vm1")
+    desk.dispatcher.ordered(Orders(seq=1, paused=frozenset({"sketch"})), at(100))
+    parked = the(desk.job())
+    assert (parked.key, parked.park) == ("parked.sketch", True)
+    assert desk.status().waiting["sketch"] == "sketch is paused by an operator"
+    assert desk.status().paused == ("sketch",)
+    assert Collect("parked.sketch") in desk.dispatcher.ordered(Orders(seq=2), at(100))
+
+
+def test_without_a_bridge_nothing_overflows_and_what_did_is_taken_back() -> None:
+    desk = Desk("vm1", cpu_percent=90.0)
+    assert where(desk.job()) == [("j1", "vm.vm1")]
+    assert desk.status().cloud == "no bridge is alive"
+    assert Collect("overflow") in desk.dispatcher.bridges(0, at(100))
+    assert desk.dispatcher.bridges(1, at(100)) == []  # that is ourselves
+    assert Collect("overflow", stop=True) in desk.dispatcher.bridges(2, at(100))
+    assert desk.status().cloud == "open"
+    assert where(desk.job()) == [("j2", "cloud")]
+    broken = BridgeStatus(bridge="b", state="broken", at_ms=1, reason="no quota")
+    assert desk.dispatcher.heard(broken, at(100)) == []
+    assert desk.status().cloud == "broken: no quota"
+    assert where(desk.job()) == [("j3", "vm.vm1")]
+    back = desk.job("overflow", routing_key="cloud", headers={"operation": "sketch", "attempt": 1}, message_id="j2")
+    assert back == []  # vm1 is full; it waits in line again
+
+
+def test_a_local_job_never_overflows() -> None:
+    desk = Desk("vm1", cpu_percent=90.0)
+    desk.dispatcher.bridges(1, at(100))
+    assert where(desk.job(headers={"site": "local"})) == [("j1", "vm.vm1")]
+
+
+def test_a_job_that_waits_is_told_its_place_and_when_it_will_be_done() -> None:
+    desk = Desk("vm1")
+    for _ in range(4):
+        desk.job()
+    told = [command.event for command in desk.later(0.2) if isinstance(command, Announce)]
+    waiting = [event for event in told if isinstance(event, JobEvent)]
+    assert [(event.state, event.job, event.place) for event in waiting] == [("waiting", "j3", 1), ("waiting", "j4", 2)]
+    soonest, latest = waiting[0].eta_s or (0, 0)
+    assert 0 < soonest < latest
+
+
+def test_a_job_is_given_back_before_the_broker_loses_patience() -> None:
+    desk = Desk()
+    line_up(desk)
+    assert GiveBack(1) not in desk.later(HELD_AT_MOST_S - 1)
+    assert GiveBack(1) in desk.later(2)
+    assert where(desk.beat("vm1")) == []
+
+
+def test_a_vm_that_fails_jobs_gets_fewer() -> None:
+    desk = Desk("vm1", "vm2", slots=8)
+    for _ in range(3):
+        forward = next(c for c in iter(lambda: the(desk.job(headers={"site": "local"})), None) if c.key == "vm.vm1")
+        desk.told(forward, "retried", problem="timed-out", reason="slow")
+    desk.beat("vm1", slots=8)
+    desk.beat("vm2", slots=8)
+    assert {key for _ in range(4) for _, key in where(desk.job())} == {"vm.vm2"}
+
+
+def test_the_status_tells_who_has_most_in_line() -> None:
+    desk = Desk()
+    for user in ("anna", "anna", "ben"):
+        line_up(desk, headers={"user": user})
+    status = desk.status()
+    assert status.queued == 3
+    assert [(row.user, row.queued) for row in status.users] == [("anna", 2), ("ben", 1)]
 
 
 steps = st.lists(
@@ -311,10 +610,11 @@ def test_every_job_is_in_exactly_one_place(script: list[tuple[str, str, Any]]) -
         elif kind == "time":
             commands = desk.later(value)
         elif latest is not None:
-            commands = desk.dispatcher.finished(latest.key.removeprefix("vm."), latest.held.job.place, at(desk.now))
+            commands = desk.told(latest, ran_ms=100)
         forwarded += where(commands)
         latest = next((command for command in reversed(commands) if isinstance(command, Forward)), latest)
-    in_window = [held.job.id for held in desk.dispatcher._window]
+    line = desk.dispatcher._line
+    in_window = [held.job.id for ticket in range(1, desk.tickets + 1) if (held := line.get(ticket))]
     placed = [job for job, _ in forwarded]
     assert sorted(in_window + placed) == sorted(f"j{n + 1}" for n in range(desk.tickets))
 

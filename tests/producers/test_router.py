@@ -12,8 +12,9 @@ from bus.events import Heartbeat, JobEvent, RouterStatus, heartbeat_key, read_ev
 from bus.rabbit import Bus
 from bus.settings import Settings
 from bus.topology import DEAD, EVENTS, HEARTBEATS, JOBS, LANES, VMS, lane, of_vm, parked_queue, shared, vm_queue
+from producers.admission import Config
 from producers.dispatcher import Dispatcher
-from producers.placement import Rules
+from producers.intake import Intake
 from producers.router import Router, serve_router
 from telemetry.fleet import Fleet
 from telemetry.fleet import Rules as FleetRules
@@ -76,7 +77,7 @@ class Site:
 
     async def settled(self) -> None:
         """The router holds nothing, and nothing lies where it takes jobs from."""
-        await eventually(lambda: not self.router._deliveries)
+        await eventually(lambda: not self.router.holds)
         await self.bus.close()
         ours = [*map(lane, range(LANES)), "jobs.unknown", "jobs.returned", parked_queue("sketch")]
         await eventually(lambda: all(self.foreign.depth(queue) == 0 for queue in ours))
@@ -87,11 +88,13 @@ async def at_work(url: str, through: str, settings: Settings) -> AsyncIterator[S
     async with Bus(through, name="test", topology=shared()) as bus:
         with Foreign(url) as foreign:
             dispatcher = Dispatcher(
-                Fleet(FleetRules.of(settings)), Rules(), max_image_bytes=LIMIT, name="r1", session="r"
+                Fleet(FleetRules.of(settings)), Config(max_image_bytes=LIMIT), name="r1", session="r"
             )
-            site = Site(bus, foreign, Router(bus, dispatcher, lane_prefetch=2))
+            intake = Intake(map(lane, range(LANES)), 2, 1 << 20)
+            site = Site(bus, foreign, Router(bus, dispatcher, intake, listen_s=0.1))
             task = asyncio.create_task(site.router.run())
-            await site.status()  # it hears heartbeats by then
+            while not (await site.status()).active:  # it hears heartbeats by then
+                pass
             yield site
             assert not task.done()  # it outlives whatever a test sent
             task.cancel()

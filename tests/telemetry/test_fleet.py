@@ -1,28 +1,11 @@
 """The fleet: heartbeats in, changes and views out."""
 
-from typing import Any
-
 import pytest
 
 from bus.events import Heartbeat, VmEvent
 from bus.settings import Settings
 from telemetry.fleet import Change, Fleet, Rules, VmView
-
-
-def beat(seq: int, vm: str = "vm1", **more: Any) -> Heartbeat:
-    fields: dict[str, Any] = {
-        "session": "one",
-        "started_ms": 1000,
-        "at_ms": 0,
-        "cpu_percent": 10.0,
-        "ram_percent": 50.0,
-        "cores": 2.0,
-        "slots": 2,
-        "look_ahead": 1,
-        "operations": ("sketch",),
-        "worker": "ready",
-    }
-    return Heartbeat(vm=vm, seq=seq, **(fields | more))
+from tests.telemetry.beats import beat
 
 
 def a_fleet(**vms: Heartbeat) -> Fleet:
@@ -56,7 +39,9 @@ def test_a_vm_joins_and_is_ready() -> None:
             cores=2.0,
             slots=2,
             look_ahead=1,
+            capacity=3,
             held=frozenset({"a"}),
+            held_slots=1,
             sent_since_beat=0,
             operations=("sketch",),
             not_served={"caption": "no weights"},
@@ -131,6 +116,18 @@ def test_work_sent_since_the_beat_counts_into_the_load_until_a_beat_lists_it() -
     fleet.heard(beat(2, cores=4.0, slots=8, held=("b",)), 1.0)
     seen = vm1(fleet, 1.0)
     assert (seen.load, seen.sent_since_beat, set(seen.held)) == (10.0, 0, {"b"})
+
+
+def test_a_big_job_takes_more_slots_until_it_ends() -> None:
+    fleet = a_fleet(vm1=beat(1, slots=4))
+    fleet.placed("vm1", "big", 0.1, slots=3)
+    assert (vm1(fleet, 0.1).held_slots, vm1(fleet, 0.1).room, vm1(fleet, 0.1).free_slots) == (3, 2, 1)
+
+    assert fleet.heard(beat(2, slots=4, held=("big", "other")), 1.0) == [
+        Change("vm1", "busy", "all its slots are taken (4)")
+    ]
+    fleet.finished("vm1", "big")
+    assert (vm1(fleet, 1.0).held_slots, vm1(fleet, 1.0).state) == (1, "ready")
 
 
 def test_load_never_passes_100() -> None:
@@ -241,6 +238,7 @@ def test_what_is_said_of_an_unknown_vm_changes_nothing() -> None:
     fleet = Fleet()
     fleet.placed("vm9", "a", 0.0)
     fleet.finished("vm9", "a")
+    fleet.judged("vm9", 0.0, ok=False)
     fleet.unreachable("vm9", 0.0)
 
     assert dict(fleet.views(0.0)) == {}
@@ -257,6 +255,7 @@ def test_only_what_changed_is_made_anew() -> None:
 
 
 def test_the_rules_follow_the_settings() -> None:
-    rules = Rules.of(Settings(beat_interval_s=0.5, lost_after_beats=4))
+    rules = Rules.of(Settings(beat_interval_s=0.5, lost_after_beats=4, job_timeout_s=20.0))
 
-    assert (rules.beat_interval_s, rules.lost_after_s) == (0.5, 2.0)
+    assert (rules.beat_interval_s, rules.lost_after_s, rules.stuck_after_s) == (0.5, 2.0, 35.0)
+    assert Rules() == Rules.of(Settings())

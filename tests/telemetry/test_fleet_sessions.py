@@ -4,12 +4,7 @@ from typing import Any
 
 from bus.events import Heartbeat
 from telemetry.fleet import Change, Fleet, VmView
-
-
-def beat(seq: int, **more: Any) -> Heartbeat:
-    fields: dict[str, Any] = {"session": "one", "started_ms": 1000, "cpu_percent": 10.0, "worker": "ready"}
-    fields |= {"vm": "vm1", "seq": seq, "at_ms": 0, "ram_percent": 50.0, "cores": 2.0, "slots": 2, "look_ahead": 1}
-    return Heartbeat(**(fields | more))
+from tests.telemetry.beats import beat
 
 
 def a_fleet(first: Heartbeat) -> Fleet:
@@ -61,7 +56,9 @@ def test_each_session_that_is_followed_by_a_rival_says_so() -> None:
     fleet = a_fleet(beat(1))
     reasons = []
     for second in range(1, 12):
-        newest = {"session": "three", "started_ms": 3000} if second > 5 else {"session": "two", "started_ms": 2000}
+        newest: dict[str, Any] = (
+            {"session": "three", "started_ms": 3000} if second > 5 else {"session": "two", "started_ms": 2000}
+        )
         told = [*fleet.heard(beat(second, **newest), float(second)), *fleet.heard(beat(second + 1), second + 0.5)]
         reasons += [(second, change.reason[:15]) for change in told if change.reason]
 

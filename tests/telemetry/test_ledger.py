@@ -253,3 +253,45 @@ def test_what_a_worker_truly_holds_is_never_missing(placements: list[tuple[str, 
             ledger.sent(job, float(now))
         ledger.beat(beat(*(each for each, at in arrives.items() if at <= now), slots=8), now + 0.5)
         assert ledger.held == true
+
+
+def test_a_big_job_keeps_its_weight_through_beats_and_restarts() -> None:
+    ledger = a_ledger()
+    ledger.sent("big", now=0.0, slots=3)
+    ledger.sent("small", now=0.0)
+    assert ledger.held_slots == 4
+
+    ledger.beat(beat("big", "other"), now=1.0)
+    assert ledger.held_slots == 5
+    ledger.beat(beat(worker="starting"), now=2.0, restarted=True)
+    assert ledger.held_slots == 5
+
+    ledger.finished("big")
+    assert ledger.held_slots == 2
+
+
+def test_the_weight_of_a_job_no_longer_listed_is_gone_with_it() -> None:
+    ledger = a_ledger()
+    ledger.sent("big", now=0.0, slots=3)
+    ledger.beat(beat("big"), now=1.0)
+    ledger.beat(beat(), now=2.0)
+    assert ledger.held_slots == 0
+
+    ledger.beat(beat("big"), now=3.0)  # of a job heard of in a beat the weight is not known
+    assert ledger.held_slots == 1
+
+
+def test_a_job_sent_again_has_its_latest_weight() -> None:
+    ledger = a_ledger()
+    ledger.sent("a", now=0.0, slots=3)
+    ledger.sent("a", now=1.0)
+    assert ledger.held_slots == 1
+
+
+def test_the_memory_of_weights_is_bounded() -> None:
+    ledger = a_ledger(most=3)
+    for n in range(50):
+        ledger.sent(f"s{n}", now=0.0, slots=2)
+
+    assert ledger.held_slots == 6
+    assert len(ledger._more) == 3

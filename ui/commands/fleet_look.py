@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console
 from rich.live import Live
@@ -17,13 +17,14 @@ from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
 from bus.topology import EVENTS, HEARTBEATS, shared
 from telemetry.fleet import Fleet, Rules
-from ui.commands.fleet_view import Look, Thresholds, as_json, queues_of, render
+from ui.commands.fleet_view import Look, Thresholds, as_json, as_told, queues_of, render
 
 log = logging.getLogger(__name__)
 
 _CONNECT_WITHIN_S = 3.0
 _LISTEN_BEATS = 1.5
 _ROUTER_WITHIN_S = 2.0
+_ROUTER_GONE_S = 4.0
 _ROUTER_KEY = "router.status"
 _REFRESH_S = 1.0
 
@@ -55,8 +56,13 @@ class Listener:
         now = time.monotonic()
         self.fleet.tick(now)
         vms = sorted(self.fleet.views(now).values(), key=lambda vm: vm.name)
-        routers = [said for said, heard_at in self.routers.values() if now - heard_at <= 2 * _ROUTER_WITHIN_S]
-        return Look(vms, routers, await bus.depths(queues_of(vms)), now)
+        depths = await bus.depths(queues_of(vms))
+        heard = Look(vms, self._routers(now), depths, now)
+        return replace(heard, vms=as_told(vms, heard.active))
+
+    def _routers(self, now: float) -> list[RouterStatus]:
+        heard = sorted(self.routers.values(), key=lambda router: router[1], reverse=True)
+        return [said for said, heard_at in heard if now - heard_at <= _ROUTER_GONE_S]
 
 
 async def looks(chosen: Settings, url: str) -> AsyncGenerator[Look, None]:

@@ -1,6 +1,6 @@
 """What `overspill status` shows: one look at the fleet, as words, a table and JSON. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,13 @@ from rich.text import Text
 
 from bus.events import RouterStatus
 from bus.topology import DEAD, JOBS_RETURNED, JOBS_UNKNOWN, LANES, OPERATIONS, OVERFLOW, lane, parked_queue, vm_queue
-from telemetry.fleet import VmView
+from telemetry.vm_view import VmView
+from ui.commands.wording import printable, short
 
 NO_ROUTER = "No router is heard, so jobs stay in their lanes. Start one: `overspill router` (or `make up` for a stack)."
 NO_VM = "No VM is heard, so jobs wait. Start one: `overspill vm` (or `make up` for a stack)."
-_COLOURS = {"ready": "green", "busy": "cyan", "joined": "yellow", "draining": "yellow", "lost": "red"}
+NO_ACTIVE = "No router is active yet; one that stands by takes over within seconds."
+_COLOURS = {"ready": "green", "busy": "cyan", "joined": "yellow", "lost": "red", "quarantined": "magenta"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,28 @@ class Look:
 
     vms: Sequence[VmView]
     routers: Sequence[RouterStatus]
+    """The one heard last comes first."""
     depths: Mapping[str, int | None]
     now: float
+
+    @property
+    def active(self) -> RouterStatus | None:
+        """The router that routes: of two that say so, as in the moment of a takeover, the one heard last."""
+        return next((router for router in self.routers if router.active), None)
+
+
+def as_told(vms: Iterable[VmView], router: RouterStatus | None) -> list[VmView]:
+    """The VMs with what only the active router knows of them: it listens for longer, and hears the operator."""
+    return [_as_told(vm, router) for vm in vms] if router else list(vms)
+
+
+def _as_told(vm: VmView, router: RouterStatus) -> VmView:
+    if vm.state == "lost":
+        return vm
+    if vm.name in router.drained:
+        return vm._replace(state="draining", drained=True)
+    why = router.quarantined.get(vm.name)
+    return vm._replace(state="quarantined", reason=why) if why is not None else vm
 
 
 def queues_of(vms: Sequence[VmView]) -> list[str]:
@@ -55,10 +77,18 @@ def counts(look: Look) -> dict[str, int]:
 
 
 def reasons(look: Look) -> list[str]:
-    """Why jobs wait, or would."""
-    said = {f"{operation}: {why}" for router in look.routers for operation, why in router.waiting.items()}
-    found = [] if look.routers else [NO_ROUTER]
-    return found + ([] if look.vms else [NO_VM]) + sorted(said)
+    """Why jobs wait, or would. Only the active router knows of the jobs."""
+    found = [] if look.active else [NO_ACTIVE if look.routers else NO_ROUTER]
+    found += [] if look.vms else [NO_VM]
+    return found + (_of_router(look.active) if look.active else [])
+
+
+def _of_router(router: RouterStatus) -> list[str]:
+    waiting = [f"{operation}: {why}" for operation, why in router.waiting.items() if operation not in router.paused]
+    paused = [f"{name} is paused; `overspill resume {name}` goes on with it" for name in router.paused]
+    drained = [f"{name} is drained; `overspill vm resume {name}` gives it jobs again" for name in router.drained]
+    out = [f"{name} is quarantined: {why}" for name, why in router.quarantined.items()]
+    return sorted(waiting) + sorted(paused) + sorted(drained) + sorted(out)
 
 
 def as_json(look: Look) -> dict[str, Any]:
@@ -66,13 +96,14 @@ def as_json(look: Look) -> dict[str, Any]:
     return {
         "vms": [_vm_json(vm, look) for vm in look.vms],
         "queues": counts(look),
-        "routers": [router.model_dump() for router in look.routers],
+        "active": look.active.router if look.active else None,
+        "routers": [router.model_dump(mode="json") for router in look.routers],
         "waiting": reasons(look),
     }
 
 
 def _vm_json(vm: VmView, look: Look) -> dict[str, Any]:
-    plain = ("name", "state", "cores", "slots", "operations", "oldest_running_s")
+    plain = ("name", "state", "reason", "drained", "cores", "slots", "operations", "oldest_running_s")
     return {
         **{name: getattr(vm, name) for name in plain},
         "cpu_percent": round(vm.cpu_percent, 1),
@@ -89,9 +120,25 @@ def render(look: Look, thresholds: Thresholds) -> RenderableType:
     parts: list[RenderableType] = [_table(look, thresholds)] if look.vms else []
     waiting = "  ".join(f"{name} {count}" for name, count in counts(look).items())
     parts.append(Text(f"Waiting: {waiting}"))
-    parts += [Text(f"- {reason}", "yellow") for reason in reasons(look)]
-    parts += [Text(f"- {name}", "yellow") for name in _not_served(look)]
+    parts += [Text(printable(line)) for line in router_lines(look)]
+    parts += [Text(printable(f"- {reason}"), "yellow") for reason in [*reasons(look), *_not_served(look)]]
     return Group(*parts)
+
+
+def router_lines(look: Look) -> list[str]:
+    """Who routes and how, who has most in line, and whether the cloud helps; nothing without a router."""
+    active = look.active
+    names = [router.router for router in look.routers if not router.active]
+    standby = [f"Standing by: {', '.join(names)}"] if names else []
+    if active is None:
+        return standby
+    users = ", ".join(f"{has.user} {has.queued} ({short(has.seconds)})" for has in active.users)
+    return [
+        f"Router: {active.router}, policy {active.policy}, {active.routed} jobs placed, {active.queued} in its window",
+        *standby,
+        *([f"Most in line: {users}"] if users else []),
+        f"Cloud: {active.cloud}",
+    ]
 
 
 def _table(look: Look, thresholds: Thresholds) -> Table:
@@ -104,7 +151,7 @@ def _table(look: Look, thresholds: Thresholds) -> Table:
     for vm in look.vms:
         table.add_row(
             vm.name,
-            Text(vm.state, _COLOURS[vm.state]),
+            _state(vm),
             percent(vm.cpu_percent, thresholds.cpu),
             percent(vm.ram_percent, thresholds.ram),
             f"{min(len(vm.held), vm.slots)}/{vm.slots}",
@@ -113,6 +160,10 @@ def _table(look: Look, thresholds: Thresholds) -> Table:
             ", ".join(vm.operations) or "none",
         )
     return table
+
+
+def _state(vm: VmView) -> Text:
+    return Text("drained" if vm.drained and vm.state == "draining" else vm.state, _COLOURS.get(vm.state, "yellow"))
 
 
 def percent(value: float, threshold: float) -> Text:

@@ -17,11 +17,13 @@ from rich.text import Text
 from bus import settings
 from bus.errors import OverspillError, ProblemError
 from bus.messages import ANONYMOUS, Answer
+from bus.problems import Problem
 from telemetry.process import set_up_logs
 from ui.commands.pictures import Names, expand, params_of, text_of
 from ui.stack.state import broker_url
 
 _CONNECT_WITHIN_S = 3.0
+_JOB_URN = "urn:overspill:job:"
 _ANSWER_GRACE_S = 3.0
 """Waited past a job's time to live: the problem that it ran out says more than we could."""
 
@@ -53,7 +55,7 @@ def submit(  # noqa: PLR0913 (each argument is an option of the command)
     set_up_logs("CRITICAL")  # what goes wrong is told below, once and with its remedy
     order = order_of(images, operation, param or [])
     options = {
-        "user": user or _me(),
+        "user": user or me(),
         "priority": priority,
         "site": "local" if local else "any",
         "expiration_s": timeout,
@@ -84,7 +86,8 @@ def order_of(arguments: list[str], operation: str, pairs: list[str]) -> Order:
         raise typer.BadParameter(str(error)) from None
 
 
-def _me() -> str:
+def me() -> str:
+    """Whose jobs these are unless told otherwise: the account's name."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # an account without a name, as in some containers
@@ -146,9 +149,19 @@ def _seconds(ms: int | None) -> str:
 def failure(image: Path, error: OverspillError) -> Result:
     """A picture that didn't: why, and what to do."""
     facts: dict[str, Any] = {"image": str(image), "error": str(error)}
+    words = f"{image}: {error}"
     if isinstance(error, ProblemError):
         facts["problem"] = error.problem.model_dump(exclude_none=True)
-    return Result(image, failed=True, words=f"{image}: {error}", facts=facts)
+        if job := _job_of(error.problem):
+            facts["job"] = job
+            words += f"\n  `overspill why {job}` tells its story."
+    return Result(image, failed=True, words=words, facts=facts)
+
+
+def _job_of(problem: Problem) -> str | None:
+    """The id of the job that a problem answers; None for one that was found before there was a job."""
+    instance = problem.instance or ""
+    return instance.removeprefix(_JOB_URN) if instance.startswith(_JOB_URN) else None
 
 
 class Report:

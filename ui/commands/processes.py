@@ -1,4 +1,7 @@
-"""`overspill router`, `vm` (or `worker`) and `agent`: one process each, until SIGINT or SIGTERM."""
+"""`overspill router`, `vm` (or `worker`) and `agent`: one process each, until SIGINT or SIGTERM.
+
+`vm` alone runs one; `vm drain` and `vm resume` are orders about one that runs somewhere.
+"""
 
 from typing import Annotated, Any
 
@@ -6,6 +9,7 @@ import typer
 
 from bus import settings
 from telemetry import process
+from ui.commands import orders
 from ui.stack.state import broker_url
 
 Name = Annotated[str | None, typer.Option("--name", help="This VM's name on the bus (OVERSPILL_VM_NAME).")]
@@ -18,8 +22,11 @@ Operations = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(router)
-    app.command()(vm)
-    app.command("worker", help="The same as `vm`.")(vm)
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(vm)
+    orders.register_for_vms(group)
+    app.add_typer(group, name="vm")
+    app.command("worker", help="Run jobs on this machine: the same as `vm`.")(worker)
     app.command()(agent)
 
 
@@ -31,7 +38,13 @@ def router() -> None:
     process.run(lambda stop: serve_router(chosen, url, stop))
 
 
-def vm(name: Name = None, slots: Slots = None, operations: Operations = None) -> None:
+def vm(context: typer.Context, name: Name = None, slots: Slots = None, operations: Operations = None) -> None:
+    """Run jobs on this machine, and send its heartbeats; or, with a command, drain and resume any VM."""
+    if context.invoked_subcommand is None:
+        worker(name, slots, operations)
+
+
+def worker(name: Name = None, slots: Slots = None, operations: Operations = None) -> None:
     """Run jobs on this machine, and send its heartbeats."""
     from consumers.vm import serve_vm  # noqa: PLC0415
 

@@ -19,7 +19,7 @@ from tests.data.scenes_blip.scenes import Picture, scene, vocabulary
 from tests.needed import need_package
 
 if TYPE_CHECKING:
-    from consumers.operations.captioner import Captioner
+    from consumers.operations.captioner import Captioner, Wording
     from consumers.operations.describer import Describer
 
 SCENES_BLIP = Path(__file__).parents[2] / "data" / "scenes-blip"
@@ -144,6 +144,21 @@ def test_a_batch_keeps_its_order_around_a_picture_at_fault(describer: "Describer
     results = describer.run_batch([*bodies[:3], b"", *bodies[3:]], CaptionParams(), LIMITS)
     assert isinstance(results.pop(3), BadInput)
     assert [json.loads(result.body)["caption"] for result in results if isinstance(result, Output)] == captions
+
+
+def test_pictures_of_a_batch_wait_for_it_made_small(describer: "Describer", monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[tuple[int, ...]] = []
+    captions = type(describer._captioner).captions
+
+    def seen(captioner: "Captioner", pictures: list[Picture], wording: "Wording") -> list[str]:
+        waiting.extend(picture.shape for picture in pictures)
+        return captions(captioner, pictures, wording)
+
+    monkeypatch.setattr(type(describer._captioner), "captions", seen)
+    bodies = [saved(Image.new("RGB", (1024, 1536)), "PNG"), saved(Image.new("RGB", (100, 50)), "PNG")]
+    together = describer.run_batch(bodies, CaptionParams(), LIMITS)
+    assert waiting == [(192, 128, 3), (50, 100, 3)]
+    assert together == [describer.run(body, CaptionParams(), LIMITS) for body in bodies]
 
 
 def test_a_captioner_not_on_this_machine_is_the_callers_to_change(describer: "Describer") -> None:

@@ -13,8 +13,9 @@ from bus.topology import EVENTS, HEARTBEATS, shared
 from ui.commands.fleet_look import looks, show_lines, show_table
 
 pytestmark = pytest.mark.broker
+STANDBY = RouterStatus(router="router b 2", at_ms=0, routed=0, active=False)
 BEAT = Heartbeat(vm="vm1", session="s", started_ms=0, seq=1, at_ms=0, cpu_percent=1, ram_percent=1, cores=1, slots=1)
-STATUS = RouterStatus(router="router a 1", at_ms=0, routed=7)
+STATUS = RouterStatus(router="router a 1", at_ms=0, routed=7, quarantined={"vm1": "its worker is stuck"})
 
 
 async def tell_everything(url: str) -> None:
@@ -24,6 +25,7 @@ async def tell_everything(url: str) -> None:
             bus.post(HEARTBEATS, event_message(BEAT.model_copy(update={"seq": seq}), "vm.heartbeat.vm1"))
             bus.post(HEARTBEATS, Message(b"garbage", "vm.heartbeat.vm1"))
             bus.post(EVENTS, event_message(STATUS, STATUS.key))
+            bus.post(EVENTS, event_message(STANDBY, STANDBY.key))
             await asyncio.sleep(0.05)
 
 
@@ -35,7 +37,9 @@ async def test_a_look_holds_all_that_is_said(amqp_url: str) -> None:
     telling.cancel()
     await asyncio.gather(telling, return_exceptions=True)
     assert [vm.name for vm in first.vms] == ["vm1"]
-    assert [router.routed for router in second.routers] == [7]
+    assert [vm.state for vm in second.vms] == ["quarantined"]
+    assert sorted(router.router for router in second.routers) == ["router a 1", "router b 2"]
+    assert second.active == STATUS
     assert first.depths["vm.vm1"] is None
     assert first.depths["lane.00"] == 0
 

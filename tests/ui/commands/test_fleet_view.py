@@ -1,12 +1,29 @@
 """What `overspill status` shows."""
 
 import io
+from dataclasses import replace
+from typing import Any
 
+import pytest
 from rich.console import Console
 
-from bus.events import Heartbeat, RouterStatus
+from bus.events import Heartbeat, RouterStatus, UserBacklog
 from telemetry.fleet import Fleet
-from ui.commands.fleet_view import NO_ROUTER, NO_VM, Look, Thresholds, as_json, counts, percent, queues_of, render
+from ui.commands.fleet_view import (
+    NO_ACTIVE,
+    NO_ROUTER,
+    NO_VM,
+    Look,
+    Thresholds,
+    as_json,
+    as_told,
+    counts,
+    percent,
+    queues_of,
+    reasons,
+    render,
+    router_lines,
+)
 
 THRESHOLDS = Thresholds(cpu=40, ram=90)
 ROUTER = RouterStatus(router="router a 1", at_ms=0, routed=7, waiting={"caption": "no VM serves caption"})
@@ -16,7 +33,9 @@ def look_at(*beats: Heartbeat, routers: tuple[RouterStatus, ...] = (ROUTER,), **
     fleet = Fleet()
     for beat in beats:
         fleet.heard(beat, 10.0)
-    return Look(list(fleet.views(10.5).values()), routers, {k.replace("_", "."): v for k, v in depths.items()}, 10.5)
+    vms = list(fleet.views(10.5).values())
+    look = Look(vms, routers, {k.replace("_", "."): v for k, v in depths.items()}, 10.5)
+    return replace(look, vms=as_told(vms, look.active))
 
 
 def beat_of(vm: str = "vm1", **said: object) -> Heartbeat:
@@ -76,6 +95,8 @@ def test_the_look_for_programs() -> None:
     assert told["vms"][0] == {
         "name": "vm1",
         "state": "ready",
+        "reason": None,
+        "drained": False,
         "cores": 2.0,
         "slots": 2,
         "operations": ("sketch",),
@@ -88,6 +109,7 @@ def test_the_look_for_programs() -> None:
         "age_s": 0.5,
     }
     assert told["routers"][0]["routed"] == 7
+    assert told["active"] == "router a 1"
     assert told["waiting"] == ["caption: no VM serves caption"]
 
 
@@ -96,3 +118,75 @@ def test_the_threshold_is_where_the_colour_turns() -> None:
         ("40 %", "green"),
         ("!40 %", "red"),
     ]
+
+
+def router_of(**said: Any) -> RouterStatus:
+    return ROUTER.model_copy(update={"waiting": {}, **said})
+
+
+def test_the_router_is_told_with_its_standbys_and_who_has_most_in_line() -> None:
+    users = (UserBacklog(user="anna", queued=812, seconds=1204), UserBacklog(user="b\x1b", queued=3, seconds=4.2))
+    active = router_of(policy="predictive", queued=17, users=users, cloud="open")
+    look = look_at(routers=(router_of(router="router b 2", active=False), active))
+    assert router_lines(look) == [
+        "Router: router a 1, policy predictive, 7 jobs placed, 17 in its window",
+        "Standing by: router b 2",
+        "Most in line: anna 812 (20 min 4 s), b\x1b 3 (4.20 s)",
+        "Cloud: open",
+    ]
+    assert "\x1b" not in shown(look)
+    assert "Most in line: anna 812" in shown(look)
+
+
+def test_a_router_alone_with_nobody_in_line() -> None:
+    assert router_lines(look_at(routers=(router_of(),))) == [
+        "Router: router a 1, policy threshold, 7 jobs placed, 0 in its window",
+        "Cloud: no bridge is alive",
+    ]
+
+
+def test_only_the_active_router_knows_why_jobs_wait() -> None:
+    standby = router_of(router="b", active=False, waiting={"sketch": "of old"}, drained=("vm1",))
+    assert reasons(look_at(beat_of(), routers=(standby, ROUTER))) == ["caption: no VM serves caption"]
+    alone = look_at(beat_of(), routers=(standby,))
+    assert reasons(alone) == [NO_ACTIVE]
+    assert router_lines(alone) == ["Standing by: b"]
+    assert as_json(alone)["active"] is None
+
+
+def test_of_two_that_say_they_are_active_the_one_heard_last_is_believed() -> None:
+    look = look_at(routers=(router_of(router="new"), router_of(router="killed")))
+    assert as_json(look)["active"] == "new"
+
+
+def test_what_the_operator_asked_for_is_told_with_how_to_undo_it() -> None:
+    asked = router_of(
+        paused=("caption",), drained=("vm1", "vm9"), waiting={"caption": "it is paused", "sketch": "full"}
+    )
+    look = look_at(beat_of(), routers=(asked,))
+    assert reasons(look) == [
+        "sketch: full",
+        "caption is paused; `overspill resume caption` goes on with it",
+        "vm1 is drained; `overspill vm resume vm1` gives it jobs again",
+        "vm9 is drained; `overspill vm resume vm9` gives it jobs again",
+    ]
+    assert row_of("vm1", look)[1] == "drained"
+    assert (as_json(look)["vms"][0]["state"], as_json(look)["vms"][0]["drained"]) == ("draining", True)
+
+
+def test_a_quarantined_vm_is_told_with_the_reason() -> None:
+    look = look_at(beat_of(), beat_of("vm2"), routers=(router_of(quarantined={"vm2": "its worker is stuck"}),))
+    assert reasons(look) == ["vm2 is quarantined: its worker is stuck"]
+    assert [row_of(name, look)[1] for name in ("vm1", "vm2")] == ["ready", "quarantined"]
+    assert as_json(look)["vms"][1]["reason"] == "its worker is stuck"
+
+
+@pytest.mark.parametrize("told", [{"drained": ("vm1",)}, {"quarantined": {"vm1": "stuck"}}])
+def test_a_lost_vm_is_lost_whatever_was_asked(told: dict[str, Any]) -> None:
+    (view,) = look_at(beat_of()).vms
+    lost = view._replace(state="lost")
+    assert as_told([lost], router_of(**told)) == [lost]
+
+
+def row_of(vm: str, look: Look) -> list[str]:
+    return next(line for line in shown(look).splitlines() if line.startswith(vm)).split()

@@ -44,7 +44,15 @@ def test_a_failure_says_why_and_what_to_do() -> None:
     result = jobs.failure(Path("a.txt"), JobFailed(problem))
     assert result.words.startswith("a.txt: The body is not an image we read: It begins with b'hell'. Send JPEG")
     assert result.facts["problem"]["status"] == 415
+    assert "job" not in result.facts
     assert "problem" not in jobs.failure(Path("a.txt"), AnswerTimeout("late")).facts
+
+
+def test_a_failed_job_is_told_with_how_to_learn_more() -> None:
+    problem = Problem.of(Kind.TIMED_OUT, "It ran for 60 s.", instance="urn:overspill:job:j1")
+    result = jobs.failure(Path("a.jpg"), JobFailed(problem))
+    assert result.facts["job"] == "j1"
+    assert result.words.splitlines()[1] == "  `overspill why j1` tells its story."
 
 
 def test_a_progress_bar_moves_and_lines_stand_above_it() -> None:

@@ -31,8 +31,9 @@ def test_an_agent_is_watched_and_given_no_jobs(overspill: Overspill, amqp_url: s
         (["vm", "--name", "Not A Name"], "OVERSPILL_VM_NAME"),
         (["worker", "--slots", "0"], "OVERSPILL_SLOTS"),
         (["vm", "--operations", ""], "OVERSPILL_OPERATIONS names no operation"),
+        (["vm", "--slots", "1", "--name", "-"], "OVERSPILL_VM_NAME"),
     ],
-    ids=["name", "slots", "operations"],
+    ids=["name", "slots", "operations", "several"],
 )
 def test_a_wrong_option_is_named(overspill: Overspill, amqp_url: str, arguments: list[str], said: str) -> None:
     ran = overspill(*arguments, url=amqp_url)
@@ -45,3 +46,14 @@ def test_without_a_broker_the_remedy_is_named(overspill: Overspill, process: str
     ran = overspill(process)
     assert ran.returncode == 1
     assert "set AMQP_URL" in ran.stderr
+
+
+@pytest.mark.parametrize("arguments", [["vm", "--help"], ["worker", "--help"]], ids=" ".join)
+def test_a_vm_is_started_by_either_name(overspill: Overspill, arguments: list[str]) -> None:
+    told = overspill(*arguments).stdout
+    assert {"--name", "--slots", "--operations"} <= set(told.split())
+
+
+@pytest.mark.parametrize("command", ["drain", "resume"])
+def test_the_orders_about_a_vm_are_told_with_the_vm(overspill: Overspill, command: str) -> None:
+    assert command in overspill("vm", "--help").stdout.split()

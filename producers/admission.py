@@ -1,0 +1,121 @@
+"""Who comes in: a job that was delivered becomes one that waits in line, or a problem. Pure."""
+
+from dataclasses import dataclass, field
+
+from bus.messages import Job
+from bus.problems import Kind, Problem
+from bus.settings import Settings
+from bus.topology import vm_of
+from producers.commands import Arrival, Held, Moment
+from producers.estimates import Estimates
+from producers.limits import Limits
+from producers.line import Line
+from producers.megapixels import pixels_of
+from producers.placed import Placed, mark
+from producers.placement import Rules, Wish
+from producers.retries import delay_s
+from telemetry.fleet import Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the dispatcher is told by the settings. Sizes in bytes, `retry_delay_s` in seconds."""
+
+    rules: Rules = field(default_factory=Rules)
+    max_image_bytes: int = 16 << 20
+    max_attempts: int = 3
+    retry_delay_s: float = 0.5
+    slot_megapixels: float = 25.0
+    user_queued: int = 1000
+    user_jobs_per_minute: int | None = None
+    user_weights: dict[str, float] = field(default_factory=dict)
+    cloud_jobs_per_minute: int | None = None
+    cloud_money_per_day: float | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Config":
+        """The part of the settings that is the dispatcher's."""
+        alike = set(cls.__dataclass_fields__) - {"rules"}
+        rules = Rules(settings.policy, settings.cpu_threshold, settings.ram_threshold)
+        return cls(rules=rules, **{name: getattr(settings, name) for name in alike})
+
+
+class Admission:
+    """Reads what a job asks for, counts its attempts, and holds it to the limits."""
+
+    def __init__(self, config: Config, fleet: Fleet, estimates: Estimates, placed: Placed) -> None:
+        self._config = config
+        self._fleet = fleet
+        self._estimates = estimates
+        self._placed = placed
+        self._limits = Limits(config.user_queued, config.user_jobs_per_minute)
+
+    def admit(self, arrival: Arrival, job: Job, line: Line, now: Moment) -> Held | Problem:
+        """The job as it waits in `line`, or why it may not."""
+        # Only a job that comes for the first time: what was taken once is not refused for its number later.
+        is_fresh = job.attempt == 0 and not arrival.redelivered and vm_of(arrival.queue) is None
+        job = self._counted(arrival, job, now)
+        fault = self._fault(job, now) or (self._excess(job.user, line, now) if is_fresh else None)
+        return fault or self._held(arrival, job, now)
+
+    def delay_s(self, held: Held, now: Moment) -> float:
+        """How long a retry still has to wait: what the last attempt failed on may pass."""
+        job = held.job
+        if not job.history:
+            return 0.0
+        since_s = max(0.0, (now.wall_ms - job.history[-1].at_ms) / 1000)
+        return max(0.0, delay_s(job.attempt - 1, self._config.retry_delay_s, job.id) - since_s)
+
+    def _counted(self, arrival: Arrival, job: Job, now: Moment) -> Job:
+        """The job with the attempt to come counted."""
+        vm = vm_of(arrival.queue)
+        if vm is None:
+            return job.model_copy(update={"attempt": job.attempt + 1})
+        # It was counted when it was placed there, and counts again only if it was begun. Telemetry may be lost, so
+        # what came back more than once is believed to have been.
+        if arrival.returns > 1 or (arrival.returns and self._placed.has_begun(job.place)):
+            told = job.failed(at_ms=now.wall_ms, reason=f"{vm} ended, or fell silent, while it had the job", vm=vm)
+            return told.model_copy(update={"attempt": job.attempt + arrival.returns})
+        return job
+
+    def _held(self, arrival: Arrival, job: Job, now: Moment) -> Held:
+        # Read from the picture each time: the header is anybody's to write, and decides what a job costs its user.
+        pixels = pixels_of(job.body)
+        megapixels = pixels / 1e6
+        wish = Wish(
+            operation=job.operation,
+            megapixels=megapixels,
+            slots=1 + int(megapixels / self._config.slot_megapixels),
+            local=job.site == "local",
+            avoid=job.history[-1].vm if job.history else None,
+            key=job.id,
+        )
+        job = job.model_copy(update={"pixels": pixels})
+        seconds = self._estimates.predict(job.operation, megapixels).p50
+        return Held(arrival.ticket, arrival.queue, job, wish, seconds, now.mono_s, self._home(arrival, job))
+
+    def _home(self, arrival: Arrival, job: Job) -> str | None:
+        """The VM of its first run; a job that failed there is tried elsewhere."""
+        if job.attempt > 1:
+            return None
+        home = self._placed.home(job, redelivered=arrival.redelivered)
+        return self._fleet.holder(mark(job)) if home is None and arrival.redelivered else home
+
+    def _excess(self, user: str, line: Line, now: Moment) -> Problem | None:
+        ahead_s = line.seconds(user) / max(1, self._fleet.slots)
+        return self._limits.admit(user, line.queued(user), ahead_s, now.mono_s)
+
+    def _fault(self, job: Job, now: Moment) -> Problem | None:
+        config = self._config
+        if job.left_ms(now.wall_ms) == 0:
+            return Problem.of(Kind.EXPIRED, "The job's time to live ran out before it could be placed.")
+        if not job.body:
+            return Problem.of(Kind.EMPTY_IMAGE, "The message has no body.", field="body")
+        if len(job.body) > config.max_image_bytes:
+            detail = f"The image has {len(job.body):,} bytes; at most {config.max_image_bytes:,} are taken."
+            return Problem.of(Kind.TOO_MANY_BYTES, detail, field="body", limit=config.max_image_bytes)
+        if job.attempt > config.max_attempts:
+            last = f"; the last: {job.history[-1].reason}" if job.history else ""
+            detail = f"{config.max_attempts} attempts came to nothing{last}."
+            return Problem.of(Kind.TOO_MANY_ATTEMPTS, detail, limit=config.max_attempts)
+        return None

@@ -1,0 +1,105 @@
+"""What the router's mind says: jobs it holds, and what is to be done with them. Data only."""
+
+from dataclasses import dataclass
+
+from bus.events import JobEvent, RouterStatus, VmEvent
+from bus.messages import Job
+from bus.problems import Problem
+from producers.placement import Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, twice: `mono_s` for ages and time-outs, `wall_ms` for deadlines and events (Unix epoch)."""
+
+    mono_s: float
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a job came. `ticket` names its delivery, `returns` counts how often the broker took it back before.
+
+    `sent_ms` is when its caller says it was sent.
+    """
+
+    ticket: int
+    queue: str
+    returns: int = 0
+    redelivered: bool = False
+    sent_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job in the window. `ticket` names its delivery, `queue` where it still lies.
+
+    `seconds` is the computing time predicted for it, `home` the VM that has, or had, its first run.
+    """
+
+    ticket: int
+    queue: str
+    job: Job
+    wish: Wish
+    seconds: float
+    arrived_s: float
+    home: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Publish the job to the routing key `key` on `vms` (or, with `park`, to that queue), then settle its delivery."""
+
+    held: Held
+    key: str
+    event: JobEvent
+    park: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer the delivery's job with the problem, then settle it."""
+
+    ticket: int
+    job: Job | None
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """Move the delivery to the dead queue: there is nowhere to send an answer."""
+
+    ticket: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Return the delivery to its queue, to be delivered anew: the broker allows nobody to hold a message for long."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The delivery is dealt with."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Post an event."""
+
+    event: JobEvent | VmEvent | RouterStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Start (or with `stop` end) taking jobs out of a queue nobody serves: a lost VM's, or a parked operation's."""
+
+    queue: str
+    stop: bool = False
+
+
+Command = Forward | Refuse | Bury | GiveBack | Settle | Announce | Collect

@@ -1,0 +1,101 @@
+"""How a router ends jobs itself: answered with a problem, or moved to `dead`. Settled once that is confirmed."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from bus.errors import Disconnected, Refused
+from bus.events import JobEvent
+from bus.messages import Answer, Message, told_id_of, unreadable
+from bus.problems import Kind
+from bus.rabbit import Bus
+from bus.replies import bury, send_answer
+from producers.commands import Bury, Refuse
+from producers.tickets import Tickets
+
+log = logging.getLogger(__name__)
+
+
+class Refusals:
+    """Answers and burials of one router. `post` tells an event."""
+
+    def __init__(self, bus: Bus, tickets: Tickets, post: Callable[[JobEvent], object]) -> None:
+        self._bus = bus
+        self._tickets = tickets
+        self._post = post
+        self.unconfirmed: set[asyncio.Future[None]] = set()
+
+    def refuse(self, command: Refuse) -> None:
+        """Answer a job with its problem."""
+        delivery = self._tickets.get(command.ticket)
+        if delivery is None:
+            return
+        job, problem = command.job, command.problem
+        if job is not None and job.reply_to:
+            told = {"attempt": job.attempt} if job.attempt else {}
+            answer: Message | None = Answer.refusal(job, problem, **told).to_message(job.reply_to)
+        else:
+            answer = unreadable(delivery.message, problem)
+        if answer is None:
+            self.bury(Bury(command.ticket, problem.detail))
+            return
+        if problem.type == Kind.TOO_MANY_ATTEMPTS.urn:
+            bury(self._bus, job.to_message(job.operation, _now_ms()) if job else delivery.message, problem.detail)
+        known: dict[str, Any] = {}
+        if job is not None:
+            known = {name: getattr(job, name) for name in ("user", "attempt", "pixels", "traceparent")}
+        event = JobEvent(
+            state="failed",
+            job=str(answer.headers["job"]),
+            operation=str(answer.headers["operation"]),
+            at_ms=_now_ms(),
+            reason=problem.detail,
+            problem=problem.slug,
+            **known,
+        )
+        self.when_confirmed(send_answer(self._bus, answer), partial(self._answered, command.ticket, event))
+
+    def _answered(self, ticket: int, event: JobEvent, sent: "asyncio.Future[None]") -> None:
+        error = sent.exception()
+        if isinstance(error, Disconnected):
+            return
+        if isinstance(error, Refused):
+            self.bury(Bury(ticket, f"the answer could not be delivered: {error}"))
+            return
+        self._tickets.settle(ticket)
+        if error is not None:
+            event = event.model_copy(update={"state": "unanswerable", "reason": str(error)})
+        self._post(event)
+
+    def bury(self, command: Bury) -> None:
+        """Move a delivery to the dead queue."""
+        ticket, reason = command.ticket, command.reason
+        delivery = self._tickets.get(ticket)
+        if delivery is None:
+            return
+        job_id = told_id_of(delivery.message)
+        log.warning("job %s goes to the dead queue: %s", job_id, reason)
+        operation = str(delivery.message.headers.get("operation", delivery.message.routing_key))
+        event = JobEvent(state="unanswerable", job=job_id, operation=operation, at_ms=_now_ms(), reason=reason)
+        self.when_confirmed(bury(self._bus, delivery.message, reason), partial(self._buried, ticket, event))
+
+    def _buried(self, ticket: int, event: JobEvent, buried: "asyncio.Future[None]") -> None:
+        error = buried.exception()
+        if error is None:
+            self._tickets.settle(ticket)
+            self._post(event)
+        elif not isinstance(error, Disconnected):
+            log.error("the dead queue refused a job: %s", error)
+
+    def when_confirmed(self, sent: "asyncio.Future[None]", then: "Callable[[asyncio.Future[None]], None]") -> None:
+        """Call `then` when the broker has answered; until then the publish counts as unconfirmed."""
+        sent.add_done_callback(then)
+        self.unconfirmed.add(sent)
+        sent.add_done_callback(self.unconfirmed.discard)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,142 @@
+"""What overspill tells of itself: each event has its key, reads back as it was, and misleads nobody."""
+
+import json
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus import events
+from bus.errors import BadInput
+from bus.events import (
+    RECEIPT_BYTES,
+    BridgeStatus,
+    Candidate,
+    CloudSeen,
+    Heartbeat,
+    JobEvent,
+    RouterStatus,
+    UserBacklog,
+    VmEvent,
+    event_message,
+    read_event,
+)
+
+BEAT = Heartbeat(
+    vm="vm1", session="s", started_ms=1, seq=0, at_ms=2, cpu_percent=12.5, ram_percent=40, cores=2, slots=2
+)
+ROUTED = JobEvent(state="routed", job="1", operation="sketch", at_ms=1)
+BRIDGE = BridgeStatus(bridge="b1", state="broken", at_ms=1, seconds={"sketch": 0.8}, reason="403 from Pub/Sub")
+STATUS = RouterStatus(
+    router="r",
+    at_ms=1,
+    routed=3,
+    waiting={"caption": "no VM"},
+    users=(UserBacklog(user="ada", queued=2, seconds=1.5),),
+    drained=("vm2",),
+)
+
+EVENTS = [
+    (BEAT, events.heartbeat_key("vm1"), "vm.heartbeat.vm1"),
+    (ROUTED, ROUTED.key, "job.routed.sketch"),
+    *(
+        (event := VmEvent(state=state, vm="vm1", at_ms=1), event.key, f"vm.{state}.vm1")
+        for state in get_args(events.VmState)
+    ),
+    (STATUS, STATUS.key, "router.status"),
+    (BRIDGE, BRIDGE.key, "bridge.broken"),
+]
+
+
+@pytest.mark.parametrize(("event", "key", "expected"), EVENTS)
+def test_each_event_has_its_key_and_reads_back(event: events.AnyEvent, key: str, expected: str) -> None:
+    message = event_message(event, key)
+    assert message.routing_key == expected
+    assert message.content_type == "application/json"
+    assert read_event(message.body) == event
+
+
+STATES = ["routed", "waiting", "parked", "running", "retried", "done", "failed", "unanswerable"]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_state_of_a_job_is_in_its_key(state: Any) -> None:
+    assert ROUTED.model_copy(update={"state": state}).key == f"job.{state}.sketch"
+    assert read_event(json.dumps({**ROUTED.model_dump(), "state": state}).encode()).kind == "job"
+
+
+def test_the_key_of_an_event_fits_a_short_string_whatever_the_caller_called_the_operation() -> None:
+    event = JobEvent(state="failed", job="1", operation="é" * 127, at_ms=1)
+    assert 250 < len(event.key.encode()) <= 255
+    assert event.key.startswith("job.failed.éé")
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    told = json.loads(event_message(ROUTED, ROUTED.key).body)
+    assert {"vm", "place", "eta_s", "policy", "cloud", "problem"}.isdisjoint(told)
+
+
+def test_a_decision_receipt_travels_with_the_event() -> None:
+    seen = Candidate(
+        vm="vm1", load=41.5, ram=60, age_s=0.3, held=1, slots=2, room=1, end_s=2, late_s=5, verdict="loaded"
+    )
+    cloud = CloudSeen(open=False, end_s=2.1, cost=0.0002, why="no bridge is alive")
+    event = JobEvent(
+        **ROUTED.model_dump(exclude={"candidates", "cloud", "policy", "limits"}),
+        policy="threshold",
+        limits={"cpu_threshold": 40.0},
+        candidates=(seen,),
+        cloud=cloud,
+    )
+    back = read_event(event_message(event, event.key).body)
+    assert isinstance(back, JobEvent)
+    assert (back.policy, back.limits, back.candidates, back.cloud) == (
+        "threshold",
+        {"cpu_threshold": 40},
+        (seen,),
+        cloud,
+    )
+
+
+def test_five_candidates_of_common_names_fit_a_receipt() -> None:
+    seen = Candidate(vm="rack-3-gpu-0", load=41.5, age_s=0.31, held=1, verdict="loaded")
+    event = ROUTED.model_copy(update={"candidates": (seen,) * 5, "policy": "threshold"})
+    assert len(event_message(event, event.key).body) < RECEIPT_BYTES
+
+
+def test_a_waiting_job_tells_its_place_and_when_it_should_end() -> None:
+    event = JobEvent(state="waiting", job="1", operation="sketch", at_ms=1, place=3, eta_s=(1.5, 4.0))
+    assert read_event(event_message(event, event.key).body) == event
+
+
+@pytest.mark.parametrize(
+    ("event", "change", "says"),
+    [
+        (BEAT, {"kind": "gossip"}, "kind"),
+        (BEAT, {"cpu_percent": 101}, "heartbeat.cpu_percent"),
+        (BEAT, {"cpu_percent": float("nan")}, "heartbeat.cpu_percent"),
+        (BEAT, {"cores": float("inf")}, "heartbeat.cores"),
+        (BEAT, {"cores": 0}, "heartbeat.cores"),
+        (BEAT, {"seq": -1}, "heartbeat.seq"),
+        (BEAT, {"vm": "Not A Name"}, "heartbeat.vm"),
+        (BEAT, {"vm": "vm1\n"}, "heartbeat.vm"),
+        (BEAT, {"vm": None}, "heartbeat.vm"),
+        (ROUTED, {"state": "lost"}, "job.state"),
+        (ROUTED, {"place": 0}, "job.place"),
+        (ROUTED, {"eta_s": [1.0]}, "job.eta_s"),
+        (STATUS, {"queued": -1}, "router.queued"),
+        (BRIDGE, {"state": "idle"}, "bridge.state"),
+        (BRIDGE, {"spent_today": -0.1}, "bridge.spent_today"),
+        (BRIDGE, {"in_flight": -1}, "bridge.in_flight"),
+    ],
+)
+def test_what_would_mislead_is_not_believed(event: events.AnyEvent, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        read_event(json.dumps(event.model_dump() | change).encode())
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_no_event(body: bytes) -> None:
+    with pytest.raises(BadInput):
+        read_event(body)

@@ -1,0 +1,99 @@
+"""`python -m tests.simulation compare|scale|herding|fairness`: figures to standard output, plots to a folder."""
+
+import argparse
+import cProfile
+import pstats
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.simulation import experiments, plots, tables
+from tests.simulation.vms import unequal_vms
+from tests.simulation.workloads import Demand
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("what", choices=sorted(QUESTIONS))
+    parser.add_argument("--vms", type=_integers, default=[100], help="VMs; `scale` takes several: 2,10,100")
+    parser.add_argument("--load", type=_floats, default=[0.8, 0.9, 0.95], help="shares of the fleet's capacity")
+    parser.add_argument("--jobs", type=int, default=100_000)
+    parser.add_argument("--users", type=int, default=100)
+    parser.add_argument("--tail", choices=("lognormal", "pareto"), default="lognormal")
+    parser.add_argument("--burst", type=float, default=1.0, help="rate in bursts over the mean rate")
+    parser.add_argument("--policies", type=_words, default=list(experiments.POLICIES))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path("simulation"), help="folder for the plots")
+    parser.add_argument("--profile", action="store_true", help="where the time goes, by function")
+    return parser.parse_args()
+
+
+def _integers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _floats(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
+
+
+def _words(text: str) -> list[str]:
+    return text.split(",")
+
+
+def _demand(args: argparse.Namespace, load: float, zipf: float = 1.0) -> Demand:
+    return Demand(
+        args.jobs, load, users=args.users, zipf=zipf, tail=args.tail, burst=args.burst, seed=args.seed
+    )
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Every policy at every load."""
+    demands = [_demand(args, load) for load in args.load]
+    measured = experiments.compare(demands, unequal_vms(args.vms[0], seed=args.seed), args.policies)
+    print(tables.measurements(measured))
+    print("\nThe 99th percentile, seconds:\n")
+    print(tables.side_by_side(measured))
+    plots.tails(measured, args.out / "tails.svg")
+
+
+def scale(args: argparse.Namespace) -> None:
+    """Every policy on fleets of several sizes."""
+    measured = experiments.scale(_demand(args, args.load[0]), args.vms, args.policies)
+    print(tables.measurements(measured))
+    plots.growth(measured, args.out / "scale.svg")
+
+
+def herding(args: argparse.Namespace) -> None:
+    """What stale heartbeats do to a rule that believes them, and to ours."""
+    policies = ["naive", *args.policies]
+    herds = experiments.herd(_demand(args, args.load[0]), unequal_vms(args.vms[0], seed=args.seed), policies)
+    print(tables.measurements([herd.measured for herd in herds]))
+    plots.herds(herds, args.out / "herding.png")
+
+
+def fairness(args: argparse.Namespace) -> None:
+    """How an overloaded fleet is shared by users who all want more than there is."""
+    demand = _demand(args, 1.5, zipf=0.0)
+    print(tables.shares(experiments.fairness(demand, unequal_vms(args.vms[0], seed=args.seed), args.policies)))
+
+
+QUESTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "compare": compare,
+    "scale": scale,
+    "herding": herding,
+    "fairness": fairness,
+}
+
+
+def main() -> None:
+    """Answer the question on the command line."""
+    args = _parsed()
+    if not args.profile:
+        QUESTIONS[args.what](args)
+        return
+    with cProfile.Profile() as profile:
+        QUESTIONS[args.what](args)
+    pstats.Stats(profile).sort_stats("tottime").print_stats(40)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The questions put to the simulator, each answered by a table and, where a picture says more, by one."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.simulation.faults import Fault
+from tests.simulation.naive import Naive
+from tests.simulation.outcome import Figures, completion_s, figures, herding, jain, seconds_by_user, sent_between_beats
+from tests.simulation.vms import VmSpec, unequal_vms
+from tests.simulation.workloads import Demand, Floats, Ints, workload
+from tests.simulation.world import CloudSpec, Mind, Scenario, capacity, dispatcher, run
+
+POLICIES = ("threshold", "least-loaded", "p2c", "predictive")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One policy's run of one scenario. `rate` is simulated jobs a second of processor time."""
+
+    policy: str
+    load: float
+    vms: int
+    figures: Figures
+    times: Floats
+    herding: float
+    rate: float
+
+
+def measure(policy: str, scenario: Scenario, load: float) -> Measured:
+    """Run a scenario under a policy, `naive` among them."""
+    minds: dict[str, Callable[[], Mind]] = {"naive": Naive}
+    began = time.process_time()
+    log = run(scenario, minds.get(policy, lambda: dispatcher(policy)))
+    took = time.process_time() - began
+    vms = scenario.vms
+    return Measured(
+        policy=policy,
+        load=load,
+        vms=len(vms),
+        figures=figures(log, scenario.workload, sum(vm.slots for vm in vms)),
+        times=completion_s(log, scenario.workload),
+        herding=herding(log, len(vms)),
+        rate=len(scenario.workload) / took,
+    )
+
+
+def scenario(demand: Demand, vms: tuple[VmSpec, ...], *, faults: Iterable[Fault] = (), cloud: CloudSpec | None = None) -> Scenario:
+    """A demand drawn for a fleet."""
+    return Scenario(workload(demand, capacity(vms)), vms, tuple(faults), cloud, seed=demand.seed)
+
+
+def compare(demands: Sequence[Demand], vms: tuple[VmSpec, ...], policies: Sequence[str]) -> list[Measured]:
+    """Every policy under every demand: the same jobs, the same VMs."""
+    return [measure(policy, scenario(demand, vms), demand.load) for demand in demands for policy in policies]
+
+
+def scale(demand: Demand, sizes: Sequence[int], policies: Sequence[str]) -> list[Measured]:
+    """The same demand, in proportion, on fleets of several sizes."""
+    fleets = [unequal_vms(size, seed=demand.seed) for size in sizes]
+    return [measure(policy, scenario(demand, vms), demand.load) for vms in fleets for policy in policies]
+
+
+@dataclass(frozen=True, slots=True)
+class Herd:
+    """What one rule sends each VM in each second, and how it fares."""
+
+    measured: Measured
+    sent: Ints
+
+
+def herd(demand: Demand, vms: tuple[VmSpec, ...], policies: Sequence[str]) -> list[Herd]:
+    """Rules that count what was sent since the beat, beside one that does not."""
+    put = scenario(demand, vms)
+    herds = []
+    for policy in policies:
+        log = run(put, Naive if policy == "naive" else lambda policy=policy: dispatcher(policy))  # type: ignore[misc]
+        herds.append(Herd(measure(policy, put, demand.load), sent_between_beats(log, len(vms))))
+    return herds
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How one policy shared an overloaded fleet: computing seconds by user while all of them had jobs in line."""
+
+    policy: str
+    seconds: Floats
+    jain: float
+
+
+def fairness(demand: Demand, vms: tuple[VmSpec, ...], policies: Sequence[str]) -> list[Shares]:
+    """Who got how much while everybody asked for more than there was."""
+    put = scenario(demand, vms)
+    until_s = float(np.max(put.workload.arrival_s))
+    shares = []
+    for policy in policies:
+        log = run(put, lambda policy=policy: dispatcher(policy))  # type: ignore[misc]
+        seconds = seconds_by_user(log, put.workload, until_s)
+        shares.append(Shares(policy, seconds, jain(seconds)))
+    return shares

@@ -1,0 +1,38 @@
+"""What goes wrong on a VM, and when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+Kind = Literal["crash", "freeze", "slow", "black-hole", "drain"]
+KINDS: tuple[Kind, ...] = ("crash", "freeze", "slow", "black-hole", "drain")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """At `at_s`, for `for_s` seconds.
+
+    crash: the VM is gone and comes back as a new session; freeze: it stands still and its connections are given up
+    after some seconds; slow: it computes at a fifth of its pace; black-hole: every job fails at once; drain: it hands
+    back what it has not begun, and takes no more.
+    """
+
+    kind: Kind
+    vm: str
+    at_s: float
+    for_s: float
+
+
+def some_faults(vms: Sequence[str], count: int, *, until_s: float, seed: int) -> tuple[Fault, ...]:
+    """`count` faults at random, never two at a time on one VM, and never any on the first VM: someone must work."""
+    random = Random(seed)
+    free_from = dict.fromkeys(vms[1:], 0.0)
+    faults = []
+    for _ in range(count if free_from else 0):
+        vm = random.choice(list(free_from))
+        at = free_from[vm] + random.uniform(1, until_s)
+        lasts = random.uniform(2, 25)
+        free_from[vm] = at + lasts + 1
+        faults.append(Fault(random.choice(KINDS), vm, at, lasts))
+    return tuple(sorted(faults, key=lambda fault: fault.at_s))

@@ -1,0 +1,132 @@
+"""What became of the jobs of one run, and what to read out of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bus.events import JobEvent
+from tests.simulation.workloads import Floats, Ints, Workload
+
+WARM_UP = 0.1
+"""Share of jobs, the first, that are left out of a run's figures: nothing is known of the VMs yet."""
+
+
+class Log:
+    """One element a job. Raises AssertionError when a job ends twice."""
+
+    def __init__(self, jobs: int) -> None:
+        self.open = jobs
+        self.last_end_s = 0.0
+        self.cost = 0.0
+        self.placed_s = [np.nan] * jobs
+        self.began_s = [np.nan] * jobs
+        self.ended_s = [np.nan] * jobs
+        self.ran_s = [0.0] * jobs
+        self.vm = [-1] * jobs
+        self.placements = [0] * jobs
+        self.end = [""] * jobs
+        self.problems: dict[str, int] = {}
+        self.forecasts: dict[int, tuple[float, float, float]] = {}
+        """Job -> when it was first told an arrival, from when to when."""
+
+    def placed(self, job: int, vm: int, now: float) -> None:
+        """A job was sent to a VM."""
+        self.placed_s[job], self.vm[job] = now, vm
+        self.placements[job] += 1
+
+    def began(self, job: int, now: float) -> None:
+        """It is being computed."""
+        self.began_s[job] = now
+
+    def ran(self, job: int, vm: int, ran_s: float) -> None:
+        """It was computed, in so many seconds."""
+        self.vm[job], self.ran_s[job] = vm, ran_s
+
+    def ended(self, job: int, now: float, end: str, problem: str | None) -> None:
+        """It was answered."""
+        assert not self.end[job], f"job {job} ended twice: {self.end[job]}, then {end}"
+        self.end[job], self.ended_s[job] = end, now
+        self.last_end_s = now
+        self.open -= 1
+        if problem is not None:
+            self.problems[problem] = self.problems.get(problem, 0) + 1
+
+    def announced(self, event: JobEvent, now: float) -> None:
+        """The router told something of a job in line."""
+        if event.eta_s is not None:
+            self.forecasts.setdefault(int(event.job), (now, *event.eta_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A run in numbers; seconds."""
+
+    p50: float
+    p95: float
+    p99: float
+    worst: float
+    utilisation: float
+    """Share of the time in which a VM's slots were computing, mean over the fleet."""
+    overflow: float
+    retried: float
+    coverage: float
+    """Share of the ranges told to waiting jobs that held."""
+
+
+def completion_s(log: Log, load: Workload) -> Floats:
+    """Seconds from a job's arrival to its answer, the warm-up left out."""
+    return (np.array(log.ended_s) - load.arrival_s)[int(len(load) * WARM_UP) :]
+
+
+def figures(log: Log, load: Workload, slots: int) -> Figures:
+    """Sum a run up; `slots` are the whole fleet's."""
+    times = completion_s(log, load)
+    p50, p95, p99 = (float(np.percentile(times, percent)) for percent in (50, 95, 99))
+    span = float(load.arrival_s[-1] - load.arrival_s[0])
+    within = np.clip(np.array(log.ended_s), None, load.arrival_s[-1])
+    busy = np.clip(within - np.array(log.began_s), 0, None)
+    ends = np.array(log.end)
+    return Figures(
+        p50=p50,
+        p95=p95,
+        p99=p99,
+        worst=float(times.max()),
+        utilisation=float(np.nansum(np.where(ends == "done", busy, 0))) / (span * slots),
+        overflow=float(np.mean(ends == "cloud")),
+        retried=float(np.mean(np.array(log.placements) > 1)),
+        coverage=coverage(log),
+    )
+
+
+def coverage(log: Log) -> float:
+    """Share of waiting jobs whose end fell into the range they were told; not a number when none was told."""
+    held = [told + early <= log.ended_s[job] <= told + late for job, (told, early, late) in log.forecasts.items()]
+    return sum(held) / len(held) if held else float("nan")
+
+
+def jain(shares: Floats) -> float:
+    """Jain's index of fairness: 1 when all are equal, 1/n when one has everything (Jain, Chiu and Hawe 1984)."""
+    return float(shares.sum() ** 2 / (len(shares) * (shares**2).sum()))
+
+
+def seconds_by_user(log: Log, load: Workload, until_s: float) -> Floats:
+    """Computing seconds that each user had by `until_s`."""
+    ran = np.where(np.array(log.ended_s) <= until_s, np.array(log.ran_s), 0.0)
+    return np.bincount(load.user, weights=ran, minlength=int(load.user.max()) + 1)
+
+
+def sent_between_beats(log: Log, vms: int, beat_s: float = 1.0) -> Ints:
+    """How many jobs each VM was sent in each second: seconds x VMs."""
+    placed = np.array(log.placed_s)
+    seconds = (placed[~np.isnan(placed)] / beat_s).astype(np.int64)
+    counts = np.zeros((int(seconds.max()) + 1, vms), np.int64)
+    np.add.at(counts, (seconds, np.array(log.vm)[~np.isnan(placed)]), 1)
+    return counts
+
+
+def herding(log: Log, vms: int) -> float:
+    """The most jobs any VM was sent in a second over the mean, averaged over the seconds with a job a VM or more."""
+    counts = sent_between_beats(log, vms)
+    means = counts.mean(axis=1)
+    crowded = means >= 1
+    return float(np.mean(counts.max(axis=1)[crowded] / means[crowded])) if crowded.any() else float("nan")

@@ -1,0 +1,49 @@
+"""Results as text: Markdown tables, so that a run's output can be put into a page as it is."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tests.simulation.experiments import Measured, Shares
+
+_COLUMNS = ("p50", "p95", "p99", "max", "busy", "overflow", "again", "ETA held", "herding", "jobs/CPU s")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, the columns in line."""
+    lines = [head, ["---"] * len(head), *rows]
+    widths = [max(len(row[column]) for row in lines) for column in range(len(head))]
+    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in lines)
+
+
+def measurements(measured: Sequence[Measured]) -> str:
+    """All figures, one row a run; times in seconds, the last is the simulator's own speed."""
+    return table(("VMs", "load", "policy", *_COLUMNS), [_row(one) for one in measured])
+
+
+def _row(one: Measured) -> list[str]:
+    of = one.figures
+    seconds = [f"{value:.2f}" for value in (of.p50, of.p95, of.p99, of.worst)]
+    shares = [_percent(value) for value in (of.utilisation, of.overflow, of.retried, of.coverage)]
+    last = f"{one.herding:.2f}" if np.isfinite(one.herding) else "-"
+    return [str(one.vms), f"{one.load:.0%}", one.policy, *seconds, *shares, last, f"{one.rate:.0f}"]
+
+
+def side_by_side(measured: Sequence[Measured]) -> str:
+    """The 99th percentile, seconds, one column a policy."""
+    policies = list(dict.fromkeys(one.policy for one in measured))
+    found = {(one.vms, one.load, one.policy): one.figures.p99 for one in measured}
+    rows = []
+    for vms, load in dict.fromkeys((one.vms, one.load) for one in measured):
+        rows.append([str(vms), f"{load:.0%}", *(f"{found[vms, load, policy]:.2f}" for policy in policies)])
+    return table(("VMs", "load", *policies), rows)
+
+
+def shares(found: Sequence[Shares]) -> str:
+    """How evenly computing time was shared."""
+    rows = [[one.policy, f"{one.jain:.4f}", f"{one.seconds.min():.0f}", f"{one.seconds.max():.0f}"] for one in found]
+    return table(("policy", "Jain's index", "least seconds a user", "most"), rows)
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1%}" if np.isfinite(value) else "-"

@@ -1,0 +1,94 @@
+"""`overspill why`: everything that was told of one job."""
+
+import asyncio
+import time
+from contextlib import aclosing
+from typing import Annotated, Final
+
+import typer
+from pydantic_core import to_json
+from rich.console import Console
+
+from bus import settings
+from bus.errors import BadInput, OverspillError
+from bus.events import JobEvent, read_event
+from bus.topology import EVENTS_HISTORY, shared
+from telemetry.process import set_up_logs
+from ui.commands.why_view import in_order, render
+from ui.commands.wording import printable, seconds_of
+from ui.stack.state import broker_url
+
+_CONNECT_WITHIN_S: Final = 3.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(why)
+
+
+def why(
+    job: Annotated[str, typer.Argument(help="The job's id, as `overspill submit --json` tells it.")],
+    *,
+    since: Annotated[str, typer.Option(help="How far to look back: 90s, 15m, 24h, 2d.")] = "24h",
+    user: Annotated[str | None, typer.Option(help="Only this user's job of that id. Default: everybody's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The events as they were told, one a line.")] = False,
+) -> None:
+    """Tell what became of a job: where it waited and ran, and why there.
+
+    The events are kept for a day; a busy system drops the oldest sooner.
+    """
+    set_up_logs("CRITICAL")  # what goes wrong is told once, with its remedy
+    told = _told(job, user, since)
+    if as_json:
+        for event in told:
+            print(event.model_dump_json(exclude_none=True))
+        return
+    Console(highlight=False).print(render(told), soft_wrap=True)
+
+
+def _told(job: str, user: str | None, since: str) -> list[JobEvent]:
+    since_ms = int((time.time() - _span(since)) * 1000)
+    url = broker_url(settings.load())
+    with Console(stderr=True).status(f"Reading the events of the last {since} ..."):
+        told = asyncio.run(events_of(job, url, since_ms, user=user))
+    if not told:
+        whose = f" of {user}" if user else ""
+        raise OverspillError(
+            f"No trace of job {printable(job)}{whose} in the last {since}. Check its id, or look further back with "
+            "--since; events are kept for a day, on a busy system for less."
+        )
+    return told
+
+
+def _span(text: str) -> float:
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+async def events_of(job: str, url: str, since_ms: int, *, user: str | None = None) -> list[JobEvent]:
+    """What was told of a job since a moment (milliseconds since the epoch), oldest first.
+
+    Ids are their callers' own and may repeat: `user` chooses one caller's. Raises SetupError when no broker answers.
+    """
+    from bus.rabbit import Bus  # noqa: PLC0415 (a usage error doesn't wait for this import)
+
+    written = to_json(job)  # as in the event's JSON, so that most are passed over without being read
+    bus = Bus(url, name="why", topology=shared())
+    await bus.start(_CONNECT_WITHIN_S)
+    try:
+        async with aclosing(bus.replay(EVENTS_HISTORY, since_ms, lambda body: written in body)) as history:
+            found = [event_of(message.body, job) async for message in history]
+    finally:
+        await bus.close()
+    return in_order([event for event in found if event is not None and user in {None, event.user}])
+
+
+def event_of(body: bytes, job: str) -> JobEvent | None:
+    """A step of this job, or None for anything else that names it."""
+    try:
+        event = read_event(body)
+    except BadInput:
+        return None
+    return event if isinstance(event, JobEvent) and event.job == job else None

@@ -1,0 +1,31 @@
+"""Lengths of time as people write them, and text that is safe to show. Pure."""
+
+import re
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+
+
+def seconds_of(text: str) -> float:
+    """The seconds in `90s`, `15m`, `24h` or `1.5d`. Raises ValueError for anything else."""
+    found = _SPAN.fullmatch(text.strip().lower())
+    if found is None:
+        raise ValueError(f"{text!r} is no length of time: write a number and s, m, h or d, as in 24h.")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def short(seconds: float) -> str:
+    """Seconds in a few characters, as exact as they matter: `0.34 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 9.995:
+        return f"{max(0.0, seconds):.2f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def printable(text: str) -> str:
+    """Text with a mark for each control character: names and reasons come from others, and a terminal obeys them."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
