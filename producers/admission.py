@@ -88,7 +88,7 @@ class Admission:
             slots=1 + int(megapixels / self._config.slot_megapixels),
             local=job.site == "local",
             avoid=job.history[-1].vm if job.history else None,
-            key=job.id,
+            key=f"{job.id}/{job.attempt}",
         )
         job = job.model_copy(update={"pixels": pixels})
         seconds = self._estimates.predict(job.operation, megapixels).p50

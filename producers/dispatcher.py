@@ -6,7 +6,6 @@ losing this object loses nothing.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 from bus.control import Orders
 from bus.errors import BadInput
@@ -22,7 +21,6 @@ from producers.commands import (
     Announce,
     Arrival,
     Bury,
-    Collect,
     Command,
     Forward,
     GiveBack,
@@ -36,12 +34,16 @@ from producers.learning import Learning
 from producers.line import Line
 from producers.placed import Placed, mark
 from producers.placement import Choice, Known, Overflow, Park, ToVm, Wait
+from producers.steps import routed, told
+from producers.stranded import Stranded
 from producers.waits import Waits
 from producers.work import Outstanding, Work
 from telemetry.fleet import Change, Fleet
 
 HELD_AT_MOST_S = 1200.0
 """Brokers close the channel of a consumer that holds a message for half an hour."""
+SLOT_PATIENCE_S = 5.0
+"""After so long in line a job that asks for several slots makes do with one less."""
 
 
 class Dispatcher:
@@ -52,6 +54,7 @@ class Dispatcher:
         self._fleet = fleet
         self._config = config
         self._name = name
+        self._looks_back = config.rules.policy == "predictive"
         self._estimates = Estimates()
         self._work = Work()
         self._known = Known(fleet, self._estimates, self._work)
@@ -66,8 +69,7 @@ class Dispatcher:
         self._places_from: float | None = None
         self._bridges: int | None = None
         self._waiting: dict[str, str] = {}
-        self._unserved: dict[str, str] = {}
-        self._collected: frozenset[str] = frozenset()
+        self._stranded = Stranded()
         self._routed = 0
 
     # -- standing by, and taking over
@@ -88,7 +90,7 @@ class Dispatcher:
         self._cancels.forget()
         self._places_from = None
         self._bridges = None
-        self._collected = frozenset()
+        self._stranded = Stranded()
 
     # -- jobs
 
@@ -161,8 +163,7 @@ class Dispatcher:
 
     def bridges(self, consumers: int, now: Moment) -> list[Command]:
         """So many consume `overflow`, ourselves included."""
-        ours = OVERFLOW in self._collected
-        self._bridges = max(0, consumers - ours)
+        self._bridges = max(0, consumers - self._stranded.collects(OVERFLOW))
         self._cloud.consumers(self._bridges, now.mono_s)
         return self._changed((), now)
 
@@ -188,7 +189,7 @@ class Dispatcher:
 
     def uncollected(self, queue: str) -> None:
         """A queue to be collected was not there, or did not answer: it is asked for again."""
-        self._collected -= {queue}
+        self._stranded.missing(queue)
 
     def tick(self, now: Moment) -> list[Command]:
         """Time passes: VMs are lost, jobs expire, waiting jobs are tried again."""
@@ -213,11 +214,17 @@ class Dispatcher:
             routed=self._routed,
             queued=len(self._line),
             users=self._line.busiest(),
-            waiting=self._unserved | self._waiting,
+            waiting=self._stranded.parked | self._waiting,
             paused=tuple(sorted(self._orders.paused)),
             drained=tuple(sorted(self._orders.drained)),
+            quarantined=self._quarantined(now),
             cloud=self._cloud.said(now.mono_s),
         )
+
+    def _quarantined(self, now: Moment) -> dict[str, str]:
+        views = self._fleet.views(now.mono_s)
+        stuck = (views[name] for name in self._fleet.stranded if views[name].state == "quarantined")
+        return {view.name: view.reason or "" for view in stuck}
 
     def _changed(self, changes: Iterable[Change], now: Moment) -> list[Command]:
         return [*self._announced(changes, now), *self._collecting(now), *self._pump(now)]
@@ -227,18 +234,9 @@ class Dispatcher:
         return [Announce(change.event(now.wall_ms)) for change in changes if self._places_from is not None]
 
     def _collecting(self, now: Moment) -> list[Command]:
-        """Which queues to take jobs out of: those of lost VMs, and parked ones whose operation is served again."""
         if not self._may_place(now):
             return []
-        served = self._fleet.served - self._orders.paused
-        self._unserved = {operation: why for operation, why in self._unserved.items() if operation not in served}
-        wanted = {vm_queue(name) for name in self._fleet.stranded} | {parked_queue(name) for name in served}
-        if self._bridges == 0:
-            wanted.add(OVERFLOW)
-        commands: list[Command] = [Collect(queue) for queue in sorted(wanted - self._collected)]
-        commands += [Collect(queue, stop=True) for queue in sorted(self._collected - wanted)]
-        self._collected = frozenset(wanted)
-        return commands
+        return [*self._stranded.plan(self._fleet, self._orders.paused, overflow=self._bridges == 0)]
 
     # -- placing
 
@@ -269,6 +267,11 @@ class Dispatcher:
         if first is not None:
             return first
         cloud = self._cloud.seen(job.operation, wish.megapixels, wish.local, len(job.body), now_s)
+        if wish.slots > 1:
+            # Single slots are taken as they come free, so one that needs several might wait for ever.
+            wish = replace(wish, slots=max(1, wish.slots - int((now_s - held.arrived_s) / SLOT_PATIENCE_S)))
+        if self._looks_back:
+            wish = replace(wish, behind_s=max(0.0, self._line.total_s - held.seconds))
         return placement.place(wish, self._known, self._config.rules, cloud, now_s)
 
     def _first_run(self, held: Held, now_s: float) -> Choice | None:
@@ -289,13 +292,13 @@ class Dispatcher:
             case Overflow():
                 self._routed += 1
                 self._cloud.sent(held.job.operation, choice.cloud.cost, now.mono_s)
-                return Forward(held, CLOUD_KEY, _routed(held.job, choice, now))
+                return Forward(held, CLOUD_KEY, routed(held.job, choice, now))
             case Park(reason) if held.queue != parked_queue(held.job.operation):
-                self._unserved[held.job.operation] = reason
+                self._stranded.parked[held.job.operation] = reason
                 # Parking is no placement: the attempt counted on arrival is taken back.
                 job = held.job.model_copy(update={"attempt": max(0, held.job.attempt - 1)})
-                told = _event(held.job, reason, now, state="parked")
-                return Forward(replace(held, job=job), parked_queue(job.operation), told, park=True)
+                step = told(held.job, reason, now, state="parked")
+                return Forward(replace(held, job=job), parked_queue(job.operation), step, park=True)
             case Park(reason) | Wait(reason):
                 self._waiting[held.job.operation] = reason
         return None
@@ -311,27 +314,4 @@ class Dispatcher:
         self._placed.placed(job, vm)
         self._waits.placed(held.ticket, job.place)
         self._routed += 1
-        return Forward(replace(held, job=job), vm_queue(vm), _routed(job, choice, now))
-
-
-def _routed(job: Job, choice: ToVm | Overflow, now: Moment) -> JobEvent:
-    """A placement with the receipt of the decision that led to it."""
-    where = {"route": "vm", "vm": choice.vm} if isinstance(choice, ToVm) else {"route": "cloud"}
-    event = _event(job, choice.reason, now, state="routed", candidates=choice.candidates, **where, **choice.inputs)
-    return placement.fitted(event)
-
-
-def _event(job: Job, reason: str, now: Moment, **told: Any) -> JobEvent:
-    return JobEvent(
-        job=job.id,
-        operation=job.operation,
-        user=job.user,
-        at_ms=now.wall_ms,
-        attempt=job.attempt,
-        placement=job.placement,
-        pixels=job.pixels,
-        waited_ms=now.wall_ms - (job.received_ms or now.wall_ms),
-        reason=reason,
-        traceparent=job.traceparent,
-        **told,
-    )
+        return Forward(replace(held, job=job), vm_queue(vm), routed(job, choice, now))

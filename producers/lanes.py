@@ -81,13 +81,14 @@ class Lanes:
             before = self._consumers.pop(grant.queue, None)
             if before is not None:
                 await self._bus.cancel(before)
+            # Before the new consumer begins: what it brings counts for it.
+            self._intake.granted(grant.queue, grant.prefetch)
             if grant.prefetch:
                 consumer = await self._bus.consume(grant.queue, self._on_delivery, prefetch=grant.prefetch)
                 if term != self._terms:
                     await self._bus.cancel(consumer)
                     return
                 self._consumers[grant.queue] = consumer
-            self._intake.granted(grant.queue, grant.prefetch)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

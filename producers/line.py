@@ -22,6 +22,8 @@ class Line:
         self._ids: dict[tuple[str, str], set[int]] = {}
         self._delayed: list[tuple[float, int]] = []
         self._deadlines: list[tuple[int, int]] = []
+        self.total_s = 0.0
+        """Predicted computing seconds of all that is here."""
 
     def __len__(self) -> int:
         return len(self._held)
@@ -30,6 +32,7 @@ class Line:
         """Take a job in."""
         job, ticket = held.job, held.ticket
         self._held[ticket] = held
+        self.total_s += held.seconds
         self._ids.setdefault((job.user, job.id), set()).add(ticket)
         if job.deadline_ms is not None:
             heappush(self._deadlines, (job.deadline_ms, ticket))
@@ -54,6 +57,7 @@ class Line:
     def _drop(self, ticket: int) -> Held | None:
         held = self._held.pop(ticket, None)
         if held is not None:
+            self.total_s = self.total_s - held.seconds if self._held else 0.0
             key = (held.job.user, held.job.id)
             self._ids[key].discard(ticket)
             if not self._ids[key]:

@@ -44,7 +44,8 @@ class Refusals:
             return
         if problem.type == Kind.TOO_MANY_ATTEMPTS.urn:
             bury(self._bus, job.to_message(job.operation, _now_ms()) if job else delivery.message, problem.detail)
-        known: dict[str, Any] = {}
+        user = delivery.message.headers.get("user")
+        known: dict[str, Any] = {"user": user} if isinstance(user, str) else {}
         if job is not None:
             known = {name: getattr(job, name) for name in ("user", "attempt", "pixels", "traceparent")}
         event = JobEvent(

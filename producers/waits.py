@@ -8,6 +8,7 @@ from producers.commands import Held, Moment
 from producers.estimates import Estimates
 from producers.eta import Expected, Forecast
 from producers.line import Line
+from producers.steps import told
 
 FIRST_TOLD_S = 0.1
 LONGEST_UNTOLD_S = 32.0
@@ -38,15 +39,15 @@ class Waits:
 
     def placed(self, ticket: int, placement: str) -> None:
         """It was sent to a VM."""
-        told = self._in_line.pop(ticket, None)
-        if told is not None:
-            self._placed[placement] = told
+        first = self._in_line.pop(ticket, None)
+        if first is not None:
+            self._placed[placement] = first
 
     def ended(self, placement: str, now_s: float, *, done: bool) -> None:
         """A placement has ended; only one that is `done` says how long it took."""
-        told = self._placed.pop(placement, None)
-        if told is not None and done:
-            self.forecast.learn(told.expected, now_s - told.at_s)
+        first = self._placed.pop(placement, None)
+        if first is not None and done:
+            self.forecast.learn(first.expected, now_s - first.at_s)
 
     def tell(self, line: Line, now: Moment, slots: int) -> list[JobEvent]:
         """What is to be told now, of `slots` slots that take jobs."""
@@ -70,17 +71,6 @@ class Waits:
             own = self._estimates.predict(job.operation, held.wish.megapixels)
             expected = self.forecast.expect(place.seconds_ahead, own, slots)
             self._in_line.setdefault(held.ticket, _Told(now.mono_s, expected))
-        return JobEvent(
-            state="waiting",
-            job=job.id,
-            operation=job.operation,
-            user=job.user,
-            at_ms=now.wall_ms,
-            attempt=job.attempt,
-            waited_ms=now.wall_ms - (job.received_ms or now.wall_ms),
-            pixels=job.pixels,
-            place=place.place if place else None,
-            eta_s=(round(expected.soonest_s, 2), round(expected.latest_s, 2)) if expected else None,
-            reason=None if place else "it waits for its next attempt",
-            traceparent=job.traceparent,
-        )
+        eta_s = (round(expected.soonest_s, 2), round(expected.latest_s, 2)) if expected else None
+        reason = None if place else "it waits for its next attempt"
+        return told(job, reason, now, state="waiting", place=place.place if place else None, eta_s=eta_s)

@@ -40,9 +40,7 @@ def _words(text: str) -> list[str]:
 
 
 def _demand(args: argparse.Namespace, load: float, zipf: float = 1.0) -> Demand:
-    return Demand(
-        args.jobs, load, users=args.users, zipf=zipf, tail=args.tail, burst=args.burst, seed=args.seed
-    )
+    return Demand(args.jobs, load, users=args.users, zipf=zipf, tail=args.tail, burst=args.burst, seed=args.seed)
 
 
 def compare(args: argparse.Namespace) -> None:

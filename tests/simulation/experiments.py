@@ -47,7 +47,9 @@ def measure(policy: str, scenario: Scenario, load: float) -> Measured:
     )
 
 
-def scenario(demand: Demand, vms: tuple[VmSpec, ...], *, faults: Iterable[Fault] = (), cloud: CloudSpec | None = None) -> Scenario:
+def scenario(
+    demand: Demand, vms: tuple[VmSpec, ...], *, faults: Iterable[Fault] = (), cloud: CloudSpec | None = None
+) -> Scenario:
     """A demand drawn for a fleet."""
     return Scenario(workload(demand, capacity(vms)), vms, tuple(faults), cloud, seed=demand.seed)
 

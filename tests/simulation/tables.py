@@ -13,7 +13,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, the columns in line."""
     lines = [head, ["---"] * len(head), *rows]
     widths = [max(len(row[column]) for row in lines) for column in range(len(head))]
-    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in lines
+    )
 
 
 def measurements(measured: Sequence[Measured]) -> str:

@@ -1,0 +1,32 @@
+"""The steps of a job that its router tells, as events. Pure."""
+
+from typing import Any
+
+from bus.events import JobEvent
+from bus.messages import Job
+from producers.commands import Moment
+from producers.placement import Overflow, ToVm, fitted
+
+
+def routed(job: Job, choice: ToVm | Overflow, now: Moment) -> JobEvent:
+    """A placement, with the receipt of the decision that led to it."""
+    where = {"route": "vm", "vm": choice.vm} if isinstance(choice, ToVm) else {"route": "cloud"}
+    step = told(job, choice.reason, now, state="routed", candidates=choice.candidates, **where, **choice.inputs)
+    return fitted(step)
+
+
+def told(job: Job, reason: str | None, now: Moment, **more: Any) -> JobEvent:
+    """A step of a job; `more` are further fields of the event, `state` among them."""
+    return JobEvent(
+        job=job.id,
+        operation=job.operation,
+        user=job.user,
+        at_ms=now.wall_ms,
+        attempt=job.attempt,
+        placement=job.placement,
+        pixels=job.pixels,
+        waited_ms=now.wall_ms - (job.received_ms or now.wall_ms),
+        reason=reason,
+        traceparent=job.traceparent,
+        **more,
+    )
