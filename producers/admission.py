@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.settings import Settings
-from bus.topology import vm_of
+from bus.topology import OPERATIONS, parked_queue, vm_of
 from producers.commands import Arrival, Held, Moment
 from producers.estimates import Estimates
 from producers.limits import Limits
@@ -15,6 +15,8 @@ from producers.placed import Placed, mark
 from producers.placement import Rules, Wish
 from producers.retries import delay_s
 from telemetry.fleet import Fleet
+
+_PARKED = frozenset(map(parked_queue, OPERATIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Admission:
     def admit(self, arrival: Arrival, job: Job, line: Line, now: Moment) -> Held | Problem:
         """The job as it waits in `line`, or why it may not."""
         # Only a job that comes for the first time: what was taken once is not refused for its number later.
-        is_fresh = job.attempt == 0 and not arrival.redelivered and vm_of(arrival.queue) is None
+        is_fresh = job.attempt == 0 and not arrival.redelivered and not _was_sent_on(arrival.queue)
         job = self._counted(arrival, job, now)
         fault = self._fault(job, now) or (self._excess(job.user, line, now) if is_fresh else None)
         return fault or self._held(arrival, job, now)
@@ -119,3 +121,8 @@ class Admission:
             detail = f"{config.max_attempts} attempts came to nothing{last}."
             return Problem.of(Kind.TOO_MANY_ATTEMPTS, detail, limit=config.max_attempts)
         return None
+
+
+def _was_sent_on(queue: str) -> bool:
+    """Whether what lies in a queue was put there by a router."""
+    return vm_of(queue) is not None or queue in _PARKED

@@ -2,7 +2,9 @@
 
 An AMQP prefetch counts a consumer's own unacked messages only. So a lane is looked at further by cancelling its
 consumer, which leaves what was delivered unacked and the router's, and consuming again: the new consumer brings as many
-messages more as its prefetch says. This is the bookkeeping of it; whoever owns the channel does what `plan` says.
+messages more as its prefetch says. Only a consumer that is used up is ever cancelled: then nothing is on its way to it,
+and a RabbitMQ that has a delivery for a consumer just cancelled (3.10 for one) ends the connection.
+This is the bookkeeping of it; whoever owns the channel does what `plan` says.
 """
 
 from collections.abc import Hashable, Iterable
@@ -14,14 +16,10 @@ _SAFETY: Final = 1.5
 _NEWEST: Final = 0.1
 """Weight of the newest picture in a lane's mean size."""
 _GROW_AGAIN: Final = 0.75
-_START_AGAIN: Final = 0.5
 
 
 class Grant(NamedTuple):
-    """Cancel the lane's consumer, if it has one, and consume again with this prefetch.
-
-    At 0 only cancel: to a broker a prefetch of 0 would mean no limit.
-    """
+    """Cancel the lane's consumer, if it has one, and consume again with this prefetch, at least 1."""
 
     queue: str
     prefetch: int
@@ -50,17 +48,7 @@ class _Lane:
     @property
     def hungry(self) -> bool:
         """Its consumer is used up: the lane may hold more, and can't deliver it."""
-        return self.pending is None and 0 < self.prefetch <= self.own
-
-    @property
-    def deep(self) -> bool:
-        """It holds more than one consumer may bring, or will at the next chance."""
-        return self.hungry or self.held > self.own
-
-    @property
-    def idle(self) -> bool:
-        """Its consumer could bring more, and the lane has no more."""
-        return self.pending is None and not self.deep and 2 * self.own <= self.prefetch
+        return 0 < self.prefetch <= self.own
 
     @property
     def standing(self) -> int:
@@ -68,14 +56,10 @@ class _Lane:
         return max(self.prefetch, self.pending or 0)
 
     @property
-    def passing(self) -> int:
-        """The smaller one, for as long as one follows the other: both consumers may still deliver."""
-        return min(self.prefetch, self.pending or 0)
-
-    def coming(self, first: int) -> float:
-        """Bytes that may yet come, by what came so far. The `first` of a lane that isn't deep is nothing to expect."""
-        consumer = self.prefetch - (self.own if self.deep else max(first, self.own))
-        return (max(0, consumer) + (self.pending or 0)) * self.mean * _SAFETY
+    def coming(self) -> float:
+        """Bytes that its consumer may yet bring, by what it brought so far."""
+        more = self.prefetch - self.own if self.pending is None else self.pending
+        return more * self.mean * _SAFETY
 
 
 class Intake:
@@ -83,8 +67,7 @@ class Intake:
 
     Every lane begins at `first`. A lane whose consumer is used up gets another with up to twice the prefetch, lanes
     that hold few jobs before lanes that hold many, while all that is expected stays under half of what is left of the
-    budget. Where too little is left, lanes grow again when a quarter of the budget is free; over the budget, lanes that
-    hold jobs are stopped until half of it is free. A lane that holds none is never stopped.
+    budget. Too little left, and nothing grows until a quarter of the budget is free.
 
     Sizes to come are guessed, and the guess can be wrong. What holds however wrong it is: all prefetches together stay
     under `most` messages, so never more is held than the budget and `most` pictures of the largest size.
@@ -103,7 +86,6 @@ class Intake:
         self._held: dict[Hashable, _Held] = {}
         self._bytes = 0
         self._full = False
-        self._over = False
 
     def __len__(self) -> int:
         """Jobs held."""
@@ -117,7 +99,7 @@ class Intake:
     @property
     def most(self) -> int:
         """Messages by which sizes that nobody could foresee may at worst overshoot the budget."""
-        return len(self._lanes) * self._first + 2 * self._spare
+        return len(self._lanes) * self._first + self._spare
 
     def delivered(self, queue: str, ticket: Hashable, size: int) -> None:
         """A job of `size` bytes came. Of a queue that is no lane, only its bytes count."""
@@ -140,15 +122,23 @@ class Intake:
             lane.held -= 1
             lane.own -= job.consumer == lane.consumer
 
-    def granted(self, queue: str, prefetch: int) -> None:
-        """The old consumer is cancelled, and the new one, unless `prefetch` is 0, comes next.
+    def hungry(self, queue: str) -> bool:
+        """Whether a lane's consumer is used up, so that it may be cancelled; one that was never begun counts."""
+        lane = self._lanes[queue]
+        return lane.hungry or not lane.prefetch
 
-        To be called between the two: whatever is delivered before counts for the old one, whatever comes after for the
-        new one.
+    def granted(self, queue: str, prefetch: int) -> None:
+        """The old consumer is cancelled, and the new one comes next.
+
+        To be called between the two: whatever is delivered after counts for the new one.
         """
         lane = self._lanes[queue]
         lane.prefetch, lane.pending, lane.own = prefetch, None, 0
         lane.consumer += 1
+
+    def withdrawn(self, queue: str) -> None:
+        """What was granted was not done: the lane's consumer had room again."""
+        self._lanes[queue].pending = None
 
     def reset(self) -> None:
         """The connection was lost, and all that it held with it: no lane has a consumer."""
@@ -157,70 +147,30 @@ class Intake:
         }
         self._held.clear()
         self._bytes = 0
-        self._full = self._over = False
+        self._full = False
 
     def plan(self) -> list[Grant]:
         """What to change now; at most one change a lane is under way at a time."""
-        self._over = self._bytes > (self._budget * _START_AGAIN if self._over else self._budget)
-        grants = self._stops() if self._over else []
-        grants += self._starts()
-        if not self._over:
-            grants += self._growth()
-        return grants
+        settled = [lane for lane in self._lanes.values() if lane.pending is None]
+        grants = [self._grant(lane, self._first) for lane in settled if not lane.prefetch]
+        hungry = sorted((lane for lane in settled if lane.hungry), key=lambda lane: (lane.held, lane.queue))
+        share = self._first + self._spare // max(1, len(hungry))
+        return [*grants, *filter(None, (self._grown(lane, share) for lane in hungry))]
 
     def _grant(self, lane: _Lane, prefetch: int) -> Grant:
         lane.pending = prefetch
         return Grant(lane.queue, prefetch)
 
-    def _stops(self) -> list[Grant]:
-        lanes = self._lanes.values()
-        return [self._grant(lane, 0) for lane in lanes if lane.pending is None and lane.prefetch and lane.held]
-
-    def _starts(self) -> list[Grant]:
-        stopped = [lane for lane in self._lanes.values() if lane.pending is None and not lane.prefetch]
-        return [self._grant(lane, self._first) for lane in stopped if not (self._over and lane.held)]
-
-    def _growth(self) -> list[Grant]:
-        hungry = sorted(
-            (lane for lane in self._lanes.values() if lane.hungry), key=lambda lane: (lane.held, lane.queue)
-        )
-        if not hungry or (self._full and self._bytes > self._budget * _GROW_AGAIN):
-            return []
-        deep = sum(lane.deep for lane in self._lanes.values())
-        share = min(self._spare, self._first + self._spare // deep)
-        grants = [self._grown(lane, share) for lane in hungry]
-        # Not even one lane could grow, and nothing is under way that was reckoned too large: wait until it's worth it.
-        self._full = not any(grants) and not self._used()[1]
-        return [*(grant for grant in grants if grant), *self._given_back(share)]
-
     def _grown(self, lane: _Lane, share: int) -> Grant | None:
         """Another consumer for the lane, with as much as there is; None when that is not even `first`."""
-        standing, passing = self._used()
-        free = self._spare - passing
         fitting = self._fitting(lane.mean)
-        if min(fitting, free) < self._first:
+        self._full = fitting < self._first or (self._full and self._bytes > self._budget * _GROW_AGAIN)
+        if self._full:
             return None
-        among = [2 * lane.prefetch, share, fitting, lane.prefetch + self._standing_most - standing]
-        return self._grant(lane, min(among if lane.prefetch <= free else [*among, free]))
-
-    def _given_back(self, share: int) -> list[Grant]:
-        """Lanes with more than `first` that don't use it, cut down when others can't have their share for it."""
-        standing, passing = self._used()
-        if self._standing_most - standing >= share:
-            return []
-        lanes = [lane for lane in self._lanes.values() if lane.idle and lane.prefetch > self._first]
-        return [self._grant(lane, self._first) for lane in lanes[: (self._spare - passing) // self._first]]
-
-    @property
-    def _standing_most(self) -> int:
-        return len(self._lanes) * self._first + self._spare
-
-    def _used(self) -> tuple[int, int]:
-        """Messages of all prefetches: the standing ones, of which each lane has `first` for good, and the passing."""
-        lanes = self._lanes.values()
-        return sum(max(self._first, lane.standing) for lane in lanes), sum(lane.passing for lane in lanes)
+        spare = self.most - sum(max(self._first, other.standing) for other in self._lanes.values())
+        return self._grant(lane, max(self._first, min(2 * lane.prefetch, share, fitting, lane.prefetch + spare)))
 
     def _fitting(self, mean: float) -> int:
         """Jobs of a lane with this mean size that fit half of what is left once all that is coming has come."""
-        left = self._budget - self._bytes - sum(lane.coming(self._first) for lane in self._lanes.values())
+        left = self._budget - self._bytes - sum(lane.coming for lane in self._lanes.values())
         return int(left / 2 / (max(1.0, mean) * _SAFETY))

@@ -12,6 +12,9 @@ PLAN_AFTER_S = 0.02
 """How soon after a delivery the lanes are looked at anew; what comes meanwhile is looked at together."""
 
 
+QUIET_S = 0.05
+
+
 class Lanes:
     """The lanes of one router, while it is the active one."""
 
@@ -38,8 +41,13 @@ class Lanes:
         self._open = False
         self._terms += 1  # what is under way belongs to the term before
         async with self._in_order:
-            for consumer in self._consumers.values():
+            for queue in self._consumers:
+                self._tickets.withhold(queue)
+            if self._consumers:
+                await asyncio.sleep(QUIET_S)  # what the last acks made room for has come by then
+            for queue, consumer in self._consumers.items():
                 await self._bus.cancel(consumer)
+                self._tickets.release(queue)
             self._consumers.clear()
 
     def forget(self) -> None:
@@ -78,17 +86,24 @@ class Lanes:
         async with self._in_order:
             if term != self._terms:
                 return
+            if not self._intake.hungry(grant.queue):
+                self._intake.withdrawn(grant.queue)
+                return
             before = self._consumers.pop(grant.queue, None)
             if before is not None:
+                # Nothing is on its way to a consumer that is used up, as long as nothing is acked meanwhile.
+                self._tickets.withhold(grant.queue)
                 await self._bus.cancel(before)
+                self._tickets.release(grant.queue)
+                if term != self._terms:
+                    return
             # Before the new consumer begins: what it brings counts for it.
             self._intake.granted(grant.queue, grant.prefetch)
-            if grant.prefetch:
-                consumer = await self._bus.consume(grant.queue, self._on_delivery, prefetch=grant.prefetch)
-                if term != self._terms:
-                    await self._bus.cancel(consumer)
-                    return
-                self._consumers[grant.queue] = consumer
+            consumer = await self._bus.consume(grant.queue, self._on_delivery, prefetch=grant.prefetch)
+            if term != self._terms:
+                await self._bus.cancel(consumer)
+                return
+            self._consumers[grant.queue] = consumer
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -13,6 +13,7 @@ class Tickets:
         self._bus = bus
         self._numbers = itertools.count()
         self._deliveries: dict[int, Delivery] = {}
+        self._withheld: dict[str, list[Delivery]] = {}
         self.on_gone: Callable[[int], object] = lambda _ticket: None
         """Called with a ticket once its delivery is no longer held."""
 
@@ -32,7 +33,20 @@ class Tickets:
     def settle(self, ticket: int) -> None:
         """The broker may forget it."""
         delivery = self._pop(ticket)
-        if delivery is not None:
+        if delivery is None:
+            return
+        if delivery.queue in self._withheld:
+            self._withheld[delivery.queue].append(delivery)
+        else:
+            self._bus.ack(delivery)
+
+    def withhold(self, queue: str) -> None:
+        """Ack nothing of this queue until `release`: the broker must have no reason to deliver more."""
+        self._withheld.setdefault(queue, [])
+
+    def release(self, queue: str) -> None:
+        """Ack what was withheld."""
+        for delivery in self._withheld.pop(queue, ()):
             self._bus.ack(delivery)
 
     def give_back(self, ticket: int) -> None:

@@ -15,6 +15,8 @@ LONGEST_UNTOLD_S = 32.0
 """A job is told after a tenth of a second, then after twice as long each time, up to this."""
 TOLD_AT_ONCE = 10
 """Jobs told at a call: a place in line costs a look at every user."""
+PLACED_KEPT = 20_000
+"""Placements remembered: the word of an end may be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Waits:
         first = self._in_line.pop(ticket, None)
         if first is not None:
             self._placed[placement] = first
+            if len(self._placed) > PLACED_KEPT:
+                del self._placed[next(iter(self._placed))]
 
     def ended(self, placement: str, now_s: float, *, done: bool) -> None:
         """A placement has ended; only one that is `done` says how long it took."""

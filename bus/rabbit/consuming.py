@@ -1,5 +1,6 @@
 """What is consumed: a standing wish for a queue's messages, and how it is begun on each new session."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,8 @@ from bus.topology import Queue
 
 _RETURNS = "x-delivery-count"
 _OPTIONAL_TIMEOUT_S = 3.0
+_NUMBERS = itertools.count()
+"""A tag is never used again: the broker may still count deliveries of the consumer that had it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ async def begin(session: Session, consumer: Consumer, handle: Callable[[Consumer
         handle(consumer, _delivery(message, queue, method, session.number))
 
     # The tag is chosen here: the first delivery may come before the reply that would name it.
-    tag = consumer.tag = f"{queue}-{id(consumer):x}"
+    tag = consumer.tag = f"{queue}-{next(_NUMBERS)}"
     # The prefetch counts for the consumers begun after it: nothing may come between the two, so neither is awaited.
     session.work.basic_qos(prefetch_count=consumer.prefetch)
     await session.call(session.work.basic_consume, queue, deliver, auto_ack=consumer.private, consumer_tag=tag)

@@ -49,6 +49,9 @@ class Processes:
     def pid(self, name: str) -> int:
         return self._running[name].pid
 
+    def name_of(self, pid: int) -> str:
+        return next(name for name, process in self._running.items() if process.pid == pid)
+
     def signal(self, name: str, number: signal.Signals) -> None:
         self._running[name].send_signal(number)
 
@@ -86,7 +89,7 @@ class Processes:
             match read_event(delivery.message.body):
                 case Heartbeat(worker="ready", vm=vm):
                     missing.discard(vm)
-                case RouterStatus():
+                case RouterStatus(active=True):
                     routed.set()
                 case _:
                     pass

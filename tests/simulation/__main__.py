@@ -44,34 +44,38 @@ def _demand(args: argparse.Namespace, load: float, zipf: float = 1.0) -> Demand:
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Every policy at every load."""
+    """Compare the policies at every load."""
     demands = [_demand(args, load) for load in args.load]
     measured = experiments.compare(demands, unequal_vms(args.vms[0], seed=args.seed), args.policies)
-    print(tables.measurements(measured))
-    print("\nThe 99th percentile, seconds:\n")
-    print(tables.side_by_side(measured))
+    _say(tables.measurements(measured))
+    _say("\nThe 99th percentile, seconds:\n")
+    _say(tables.side_by_side(measured))
     plots.tails(measured, args.out / "tails.svg")
 
 
 def scale(args: argparse.Namespace) -> None:
     """Every policy on fleets of several sizes."""
     measured = experiments.scale(_demand(args, args.load[0]), args.vms, args.policies)
-    print(tables.measurements(measured))
+    _say(tables.measurements(measured))
     plots.growth(measured, args.out / "scale.svg")
 
 
 def herding(args: argparse.Namespace) -> None:
     """What stale heartbeats do to a rule that believes them, and to ours."""
     policies = ["naive", *args.policies]
-    herds = experiments.herd(_demand(args, args.load[0]), unequal_vms(args.vms[0], seed=args.seed), policies)
-    print(tables.measurements([herd.measured for herd in herds]))
-    plots.herds(herds, args.out / "herding.png")
+    measured = experiments.compare([_demand(args, args.load[0])], unequal_vms(args.vms[0], seed=args.seed), policies)
+    _say(tables.measurements(measured))
+    plots.herds(measured, args.out / "herding.png")
 
 
 def fairness(args: argparse.Namespace) -> None:
     """How an overloaded fleet is shared by users who all want more than there is."""
     demand = _demand(args, 1.5, zipf=0.0)
-    print(tables.shares(experiments.fairness(demand, unequal_vms(args.vms[0], seed=args.seed), args.policies)))
+    _say(tables.shares(experiments.fairness(demand, unequal_vms(args.vms[0], seed=args.seed), args.policies)))
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 (a program for the command line)
 
 
 QUESTIONS: dict[str, Callable[[argparse.Namespace], None]] = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.simulation.faults import Fault
 from tests.simulation.naive import Naive
-from tests.simulation.outcome import Figures, completion_s, figures, herding, jain, seconds_by_user, sent_between_beats
+from tests.simulation.outcome import Figures, completion_s, figures, jain, seconds_by_user, sent_between_beats
 from tests.simulation.vms import VmSpec, unequal_vms
 from tests.simulation.workloads import Demand, Floats, Ints, workload
 from tests.simulation.world import CloudSpec, Mind, Scenario, capacity, dispatcher, run
@@ -25,7 +25,8 @@ class Measured:
     vms: int
     figures: Figures
     times: Floats
-    herding: float
+    sent: Ints
+    """Jobs sent: seconds x VMs."""
     rate: float
 
 
@@ -42,7 +43,7 @@ def measure(policy: str, scenario: Scenario, load: float) -> Measured:
         vms=len(vms),
         figures=figures(log, scenario.workload, sum(vm.slots for vm in vms)),
         times=completion_s(log, scenario.workload),
-        herding=herding(log, len(vms)),
+        sent=sent_between_beats(log, len(vms)),
         rate=len(scenario.workload) / took,
     )
 
@@ -63,24 +64,6 @@ def scale(demand: Demand, sizes: Sequence[int], policies: Sequence[str]) -> list
     """The same demand, in proportion, on fleets of several sizes."""
     fleets = [unequal_vms(size, seed=demand.seed) for size in sizes]
     return [measure(policy, scenario(demand, vms), demand.load) for vms in fleets for policy in policies]
-
-
-@dataclass(frozen=True, slots=True)
-class Herd:
-    """What one rule sends each VM in each second, and how it fares."""
-
-    measured: Measured
-    sent: Ints
-
-
-def herd(demand: Demand, vms: tuple[VmSpec, ...], policies: Sequence[str]) -> list[Herd]:
-    """Rules that count what was sent since the beat, beside one that does not."""
-    put = scenario(demand, vms)
-    herds = []
-    for policy in policies:
-        log = run(put, Naive if policy == "naive" else lambda policy=policy: dispatcher(policy))  # type: ignore[misc]
-        herds.append(Herd(measure(policy, put, demand.load), sent_between_beats(log, len(vms))))
-    return herds
 
 
 @dataclass(frozen=True, slots=True)

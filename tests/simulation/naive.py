@@ -1,7 +1,7 @@
 """A rule to compare with: the VM whose latest heartbeat told the least CPU takes the job, whatever was sent since."""
 
 from bus.control import Orders
-from bus.events import BridgeStatus, Heartbeat, JobEvent
+from bus.events import AnyEvent, Heartbeat, JobEvent
 from bus.messages import Job
 from bus.topology import vm_queue
 from producers.commands import Arrival, Command, Forward, Held, Moment
@@ -28,7 +28,7 @@ class Naive:
         held = Held(arrival.ticket, arrival.queue, job, Wish(job.operation), 0.0, now.mono_s)
         return [Forward(held, vm_queue(vm), event)]
 
-    def heard(self, event: Heartbeat | JobEvent | BridgeStatus, now: Moment) -> list[Command]:
+    def heard(self, event: AnyEvent, now: Moment) -> list[Command]:
         """Only what a VM says of its CPU counts."""
         if isinstance(event, Heartbeat):
             self._load[event.vm] = event.cpu_percent

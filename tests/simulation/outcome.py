@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bus.events import JobEvent
+from bus.events import JobEvent, RouterStatus, VmEvent
 from tests.simulation.workloads import Floats, Ints, Workload
 
 WARM_UP = 0.1
@@ -51,9 +51,9 @@ class Log:
         if problem is not None:
             self.problems[problem] = self.problems.get(problem, 0) + 1
 
-    def announced(self, event: JobEvent, now: float) -> None:
-        """The router told something of a job in line."""
-        if event.eta_s is not None:
+    def announced(self, event: JobEvent | VmEvent | RouterStatus, now: float) -> None:
+        """The router told something; what it tells of jobs in line is kept."""
+        if isinstance(event, JobEvent) and event.eta_s is not None:
             self.forecasts.setdefault(int(event.job), (now, *event.eta_s))
 
 
@@ -112,7 +112,7 @@ def jain(shares: Floats) -> float:
 def seconds_by_user(log: Log, load: Workload, until_s: float) -> Floats:
     """Computing seconds that each user had by `until_s`."""
     ran = np.where(np.array(log.ended_s) <= until_s, np.array(log.ran_s), 0.0)
-    return np.bincount(load.user, weights=ran, minlength=int(load.user.max()) + 1)
+    return np.asarray(np.bincount(load.user, weights=ran, minlength=int(load.user.max()) + 1), np.float64)
 
 
 def sent_between_beats(log: Log, vms: int, beat_s: float = 1.0) -> Ints:
@@ -124,9 +124,8 @@ def sent_between_beats(log: Log, vms: int, beat_s: float = 1.0) -> Ints:
     return counts
 
 
-def herding(log: Log, vms: int) -> float:
+def herding(sent: Ints) -> float:
     """The most jobs any VM was sent in a second over the mean, averaged over the seconds with a job a VM or more."""
-    counts = sent_between_beats(log, vms)
-    means = counts.mean(axis=1)
+    means = sent.mean(axis=1)
     crowded = means >= 1
-    return float(np.mean(counts.max(axis=1)[crowded] / means[crowded])) if crowded.any() else float("nan")
+    return float(np.mean(sent.max(axis=1)[crowded] / means[crowded])) if crowded.any() else float("nan")

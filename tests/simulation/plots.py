@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tests.simulation.experiments import Herd, Measured
+from tests.simulation.experiments import Measured
 
 COLOURS = {
     "naive": "#9a9a9a",
@@ -55,13 +55,13 @@ def growth(measured: Sequence[Measured], path: Path) -> None:
     _save(figure, path)
 
 
-def herds(found: Sequence[Herd], path: Path) -> None:
+def herds(found: Sequence[Measured], path: Path) -> None:
     """Jobs sent to each VM in each second: one row a VM, so that a herd is a dark dot."""
     figure = Figure(figsize=(3.4 * len(found), 3.0), layout="constrained")
     for axes, one in zip(np.atleast_1d(figure.subplots(1, len(found), sharey=True)), found, strict=True):
         shown = one.sent[10:70].T
         image = axes.imshow(shown, aspect="auto", cmap="Greys", vmin=0, vmax=max(8, int(shown.max())))
-        axes.set(title=f"{one.measured.policy}: at most {shown.max()}", xlabel="second")
+        axes.set(title=f"{one.policy}: at most {shown.max()}", xlabel="second")
         figure.colorbar(image, ax=axes, shrink=0.8)
     figure.axes[0].set_ylabel("VM")
     _save(figure, path)

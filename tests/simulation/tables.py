@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tests.simulation.experiments import Measured, Shares
+from tests.simulation.outcome import herding
 
 _COLUMNS = ("p50", "p95", "p99", "max", "busy", "overflow", "again", "ETA held", "herding", "jobs/CPU s")
 
@@ -27,7 +28,8 @@ def _row(one: Measured) -> list[str]:
     of = one.figures
     seconds = [f"{value:.2f}" for value in (of.p50, of.p95, of.p99, of.worst)]
     shares = [_percent(value) for value in (of.utilisation, of.overflow, of.retried, of.coverage)]
-    last = f"{one.herding:.2f}" if np.isfinite(one.herding) else "-"
+    herd = herding(one.sent)
+    last = f"{herd:.2f}" if np.isfinite(herd) else "-"
     return [str(one.vms), f"{one.load:.0%}", one.policy, *seconds, *shares, last, f"{one.rate:.0f}"]
 
 

@@ -7,11 +7,24 @@ from typing import Literal, Protocol
 from zlib import crc32
 
 from bus.control import Orders
-from bus.events import BridgeStatus, Heartbeat, JobEvent
+from bus.events import AnyEvent, Heartbeat, JobEvent
 from bus.messages import Job
 from bus.topology import CLOUD_KEY, LANES, OVERFLOW, lane, vm_queue
-from producers.commands import Announce, Arrival, Bury, Collect, Command, Forward, GiveBack, Moment, Refuse, Settle
-from producers.dispatcher import Config, Dispatcher
+from producers.admission import Config
+from producers.commands import (
+    Announce,
+    Arrival,
+    Bury,
+    Collect,
+    Command,
+    Forward,
+    GiveBack,
+    Held,
+    Moment,
+    Refuse,
+    Settle,
+)
+from producers.dispatcher import Dispatcher
 from producers.placement import Rules
 from telemetry.fleet import Fleet
 from tests.simulation.engine import Engine
@@ -60,11 +73,11 @@ class Mind(Protocol):
 
     def admit(self, arrival: Arrival, job: Job, now: Moment) -> list[Command]: ...
 
-    def heard(self, event: Heartbeat | JobEvent | BridgeStatus, now: Moment) -> list[Command]: ...
+    def heard(self, event: AnyEvent, now: Moment) -> list[Command]: ...
 
     def bridges(self, consumers: int, now: Moment) -> list[Command]: ...
 
-    def rejected(self, held: "object", key: str, now: Moment) -> list[Command]: ...
+    def rejected(self, held: Held, key: str, now: Moment) -> list[Command]: ...
 
     def tick(self, now: Moment) -> list[Command]: ...
 
@@ -98,7 +111,8 @@ class World:
         self._templates = _Templates()
         load = scenario.workload
         # Lists: reading one number of an array is several times slower.
-        self._arrival_s, self._work_s = load.arrival_s.tolist(), load.work_s.tolist()
+        self._arrival_s: list[float] = load.arrival_s.tolist()
+        self._work_s: list[float] = load.work_s.tolist()
         self._users = [f"u{user}" for user in load.user.tolist()]
         self._lanes = {user: lane(crc32(user.encode()) % LANES) for user in set(self._users)}
         self._operations = [OPERATIONS[number] for number in load.operation.tolist()]
@@ -163,16 +177,14 @@ class World:
                     self.engine.after(MESSAGE_S, self._forwarded, command)
                 case Refuse(ticket, _, problem):
                     self._settle(int(self.broker.ack(ticket).id), "refused", problem.slug)
-                case Bury(_, reason):
-                    raise AssertionError(f"a job was buried: {reason}")
                 case GiveBack(ticket):
                     self.engine.after(MESSAGE_S, self.broker.give_back, ticket)
                 case Collect(queue, stop):
                     self.engine.after(MESSAGE_S, self.broker.consume, queue, 0 if stop else self._scenario.window)
-                case Settle():
-                    raise AssertionError("nobody gave an order to cancel")
-                case Announce(event) if isinstance(event, JobEvent):
+                case Announce(event):
                     self.log.announced(event, self.engine.now)
+                case Bury() | Settle():
+                    raise AssertionError(f"nobody gave a reason for {command}")
 
     def _forwarded(self, command: Forward) -> None:
         """The broker has the copy for the VM; the lane's is settled."""
@@ -233,7 +245,7 @@ class World:
         event = self._templates.event.model_copy(update={"state": state, "at_ms": self.now.wall_ms, **told, **more})
         self.engine.after(MESSAGE_S, self._tell, event)
 
-    def _tell(self, event: Heartbeat | JobEvent | BridgeStatus) -> None:
+    def _tell(self, event: AnyEvent) -> None:
         self._perform(self._mind.heard(event, self.now))
 
     # -- the cloud, and time

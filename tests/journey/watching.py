@@ -1,0 +1,61 @@
+"""What an overspill tells of itself while a journey goes on."""
+
+from collections import Counter
+from typing import Self
+
+from bus.events import Heartbeat, JobEvent, RouterStatus, read_event
+from bus.rabbit import Bus, Delivery
+from bus.topology import EVENTS, shared
+from tests.bus.rabbit.foreign import eventually
+
+
+class Watch:
+    """Everything told on `events` since it was entered: the latest of each VM and router, every step of each job."""
+
+    def __init__(self, url: str) -> None:
+        self._bus = Bus(url, name="watch", topology=shared())
+        self.beats: dict[str, Heartbeat] = {}
+        self.routers: dict[str, RouterStatus] = {}
+        self.jobs: list[JobEvent] = []
+
+    async def __aenter__(self) -> Self:
+        await self._bus.start(30)
+        await self._bus.listen([(EVENTS, "vm.heartbeat.*"), (EVENTS, "router.status"), (EVENTS, "job.#")], self._hear)
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._bus.close()
+
+    def _hear(self, delivery: Delivery) -> None:
+        match read_event(delivery.message.body):
+            case Heartbeat() as beat:
+                self.beats[beat.vm] = beat
+            case RouterStatus() as status:
+                self.routers[status.router] = status
+            case JobEvent() as event:
+                self.jobs.append(event)
+            case _:
+                pass
+
+    def steps(self, job: str) -> list[str]:
+        """The states told of a job, in order, without how long it waited in line."""
+        return [event.state for event in self.jobs if event.job == job and event.state != "waiting"]
+
+    def runs(self) -> Counter[str]:
+        """How often each job began to run."""
+        return Counter(event.job for event in self.jobs if event.state == "running")
+
+    async def active(self) -> int:
+        """The process id of the router that says it is the active one, as soon as one does."""
+        return pid_of(await eventually(lambda: next((said for said in self.routers.values() if said.active), None)))
+
+    async def running(self, job: str) -> JobEvent:
+        """The event that a job began to run, as soon as it has."""
+        return await eventually(
+            lambda: next((event for event in self.jobs if (event.job, event.state) == (job, "running")), None)
+        )
+
+
+def pid_of(status: RouterStatus) -> int:
+    """A router ends its name with its process id."""
+    return int(status.router.rpartition(" ")[2])
