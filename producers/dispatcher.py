@@ -308,9 +308,10 @@ class Dispatcher:
         job = held.job.model_copy(update={"placement": self._placed.next_id(held.job)})
         predicted = self._estimates.predict(wish.operation, wish.megapixels, vm)
         self._fleet.placed(vm, job.place, now.mono_s, slots=choice.slots)
-        self._work.placed(
-            Outstanding(job.place, vm, job.user, wish.operation, wish.megapixels, choice.slots, predicted, now.mono_s)
+        outstanding = Outstanding(
+            job.place, vm, job.user, wish.operation, wish.megapixels, choice.slots, predicted, now.mono_s, held.seconds
         )
+        self._work.placed(outstanding)
         self._placed.placed(job, vm)
         self._waits.placed(held.ticket, job.place)
         self._routed += 1

@@ -24,7 +24,7 @@ class Learning:
         self._waits = waits
 
     def told(self, event: JobEvent, vm: str, now: Moment) -> float:
-        """A step of a job on `vm`; returns how many seconds more (or less) than predicted the job computed."""
+        """A step of a job on `vm`; returns how many seconds more (or less) than its user was charged the job computed."""
         ended = event.state in {"done", "failed", "unanswerable"}
         self._placed.told(event.user, event.job, event.operation, vm, ended=ended)
         place = event.placement or event.job
@@ -45,4 +45,4 @@ class Learning:
         slowness = self._estimates.slowness(event.operation, megapixels, vm, ran_s)
         self._estimates.observe(event.operation, megapixels, vm, ran_s)
         self._fleet.judged(vm, now.mono_s, ok=True, slowness=slowness)
-        return ran_s - placed.predicted.p50 if placed else 0.0
+        return ran_s - placed.charged_s if placed else 0.0

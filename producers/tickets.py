@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 from bus.rabbit import Bus, Delivery
 
@@ -13,7 +14,7 @@ class Tickets:
         self._bus = bus
         self._numbers = itertools.count()
         self._deliveries: dict[int, Delivery] = {}
-        self._withheld: dict[str, list[Delivery]] = {}
+        self._withheld: dict[str, list[Callable[[], object]]] = {}
         self.on_gone: Callable[[int], object] = lambda _ticket: None
         """Called with a ticket once its delivery is no longer held."""
 
@@ -32,35 +33,31 @@ class Tickets:
 
     def settle(self, ticket: int) -> None:
         """The broker may forget it."""
-        delivery = self._pop(ticket)
-        if delivery is None:
-            return
-        if delivery.queue in self._withheld:
-            self._withheld[delivery.queue].append(delivery)
-        else:
-            self._bus.ack(delivery)
-
-    def withhold(self, queue: str) -> None:
-        """Ack nothing of this queue until `release`: the broker must have no reason to deliver more."""
-        self._withheld.setdefault(queue, [])
-
-    def release(self, queue: str) -> None:
-        """Ack what was withheld."""
-        for delivery in self._withheld.pop(queue, ()):
-            self._bus.ack(delivery)
+        self._end(ticket, self._bus.ack)
 
     def give_back(self, ticket: int) -> None:
         """The broker is to deliver it anew."""
-        delivery = self._pop(ticket)
-        if delivery is not None:
-            self._bus.reject(delivery, requeue=True)
+        self._end(ticket, partial(self._bus.reject, requeue=True))
+
+    def withhold(self, queue: str) -> None:
+        """Settle nothing of this queue until `release`: the broker must have no reason to deliver more."""
+        self._withheld.setdefault(queue, [])
+
+    def release(self, queue: str) -> None:
+        """Settle what was withheld."""
+        for settle in self._withheld.pop(queue, ()):
+            settle()
 
     def forget(self) -> None:
         """The connection is gone: all of them come again."""
         self._deliveries.clear()
 
-    def _pop(self, ticket: int) -> Delivery | None:
+    def _end(self, ticket: int, how: Callable[[Delivery], object]) -> None:
         delivery = self._deliveries.pop(ticket, None)
-        if delivery is not None:
-            self.on_gone(ticket)
-        return delivery
+        if delivery is None:
+            return
+        self.on_gone(ticket)
+        if delivery.queue in self._withheld:
+            self._withheld[delivery.queue].append(partial(how, delivery))
+        else:
+            how(delivery)

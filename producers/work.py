@@ -20,6 +20,8 @@ class Outstanding:
     slots: int
     predicted: Range
     placed_at: float
+    charged_s: float = 0.0
+    """What its user was charged when it was served: predicted on arrival, before what was learnt since."""
 
 
 class _Held:

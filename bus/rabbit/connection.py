@@ -154,7 +154,8 @@ class Bus:
         consumer.cancelled = True
         with contextlib.suppress(ValueError):
             self._consumers.remove(consumer)
-        if self._session is not None and self.connected:
+        # It may have begun though not all of them have, as `connected` would say.
+        if self._session is not None and self._session.declared:
             with _ending(self._session):
                 await end(self._session, consumer)
 

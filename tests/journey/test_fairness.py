@@ -15,6 +15,7 @@ from producers.client import AsyncClient, JobHandle
 from tests.conftest import Vhosts
 from tests.journey.pictures import photograph
 from tests.journey.processes import Processes
+from tests.journey.watching import tell
 
 pytestmark = [pytest.mark.journey, pytest.mark.broker]
 
@@ -83,8 +84,10 @@ async def test_single_jobs_pass_a_thousand_of_another_user(town: Town, capsys: p
     for user in users:
         took_s = statistics.median(took_s for name, (took_s, _) in tries if name == user)
         passed_by = [ended for name, (_, ended) in tries if name == user]
-        with capsys.disabled():
-            print(f"\n{lanes[user]}: {took_s * 1000:.0f} ms, alone {alone_s * 1000:.0f} ms; ended meanwhile: {passed_by}")
+        tell(
+            capsys,
+            f"{lanes[user]}: {took_s * 1000:.0f} ms, alone {alone_s * 1000:.0f} ms; ended meanwhile: {passed_by}",
+        )
         assert statistics.median(passed_by) <= 2 * HELD_BY_VMS
 
 
@@ -121,16 +124,17 @@ async def test_ten_users_of_equal_demand_get_equal_computing_time(
     spent = Counter[str]()
     for user, ran_ms in contended:
         spent[user] += ran_ms
-    with capsys.disabled():
-        print(f"\nJain index {jain(spent):.3f} after {len(contended)} of {len(ran)} jobs; ms: {sorted(spent.values())}")
+    tell(
+        capsys, f"Jain index {jain(spent):.3f} after {len(contended)} of {len(ran)} jobs; ms: {sorted(spent.values())}"
+    )
     assert len(contended) > len(ran) / 3
     assert jain(spent) >= 0.95
 
 
 def equal_demand() -> dict[str, list[bytes]]:
-    """Ten users' pictures: from many small ones to few large ones, 19 megapixels each."""
-    times = {f"user{number}": 2 ** (number % 5) for number in range(10)}
-    return {user: [photograph(640, 480 * large)] * (64 // large) for user, large in times.items()}
+    """Ten users' pictures: from many small ones to fewer large ones, 74 megapixels each."""
+    times = {f"user{number}": 2 ** (number % 3) for number in range(10)}
+    return {user: [photograph(960, 640 * large)] * (120 // large) for user, large in times.items()}
 
 
 def last_answer(ran: list[tuple[str, int]], user: str) -> int:

@@ -10,7 +10,7 @@ from producers.client import AsyncClient, JobHandle
 from tests.bus.rabbit.foreign import eventually
 from tests.journey.pictures import is_sketch_of, photograph
 from tests.journey.processes import Processes
-from tests.journey.watching import Watch
+from tests.journey.watching import Watch, pid_of, tell
 
 pytestmark = [pytest.mark.journey, pytest.mark.broker]
 
@@ -29,16 +29,18 @@ async def test_kill_of_the_active_router_under_load(running: Processes, capsys: 
         flow = asyncio.create_task(submit_all(client, handles))
         await eventually(lambda: sum(handle.done for handle in handles) > BACKLOG // 3)
         killed_ms = time.time_ns() // 1_000_000
-        running.kill(running.name_of(await watch.active()))
+        running.kill(running.name_of(pid_of(await watch.active())))
         placed = await eventually(lambda: [event.at_ms for event in watch.jobs if placed_after(event, killed_ms)])
         assert not flow.done()
         await flow
         answers = await asyncio.gather(*(handle.result(60) for handle in handles))
-        assert client.duplicates == client.strangers == 0
+        # What was forwarded and not yet acked comes again, and is told from a new job by its id.
+        assert client.strangers == 0
+        assert client.duplicates <= HELD_BY_VMS
         twice = {job: times for job, times in watch.runs().items() if times > 1}
     takeover_s = (placed[0] - killed_ms) / 1000
-    with capsys.disabled():
-        print(f"\nplacing again after {takeover_s:.1f} s; run more than once: {twice}")
+    again = f"run more than once: {twice}; second answers: {client.duplicates}"
+    tell(capsys, f"another router places {takeover_s:.1f} s after the kill; {again}")
     assert takeover_s < 10
     assert len(twice) <= HELD_BY_VMS
     assert all(is_sketch_of(answer, picture) for answer, picture in zip(answers, PICTURES, strict=True))

@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Self
 
+import pytest
+
 from bus.events import Heartbeat, JobEvent, RouterStatus, read_event
 from bus.rabbit import Bus, Delivery
 from bus.topology import EVENTS, shared
@@ -45,17 +47,26 @@ class Watch:
         """How often each job began to run."""
         return Counter(event.job for event in self.jobs if event.state == "running")
 
-    async def active(self) -> int:
-        """The process id of the router that says it is the active one, as soon as one does."""
-        return pid_of(await eventually(lambda: next((said for said in self.routers.values() if said.active), None)))
+    async def active(self) -> RouterStatus:
+        """What the active router says of itself, as soon as one does."""
+        return (await eventually(lambda: [said for said in self.routers.values() if said.active]))[0]
 
-    async def running(self, job: str) -> JobEvent:
-        """The event that a job began to run, as soon as it has."""
-        return await eventually(
-            lambda: next((event for event in self.jobs if (event.job, event.state) == (job, "running")), None)
-        )
+    async def running(self, job: str, attempt: int = 1) -> JobEvent:
+        """The event that an attempt of a job began to run, as soon as it has."""
+        wanted = (job, "running", attempt)
+        return (await eventually(lambda: [it for it in self.jobs if (it.job, it.state, it.attempt) == wanted]))[0]
+
+    def holds(self, vm: str) -> int:
+        """How many jobs a VM told to hold at its latest beat."""
+        return len(self.beats[vm].held) if vm in self.beats else 0
 
 
 def pid_of(status: RouterStatus) -> int:
     """A router ends its name with its process id."""
     return int(status.router.rpartition(" ")[2])
+
+
+def tell(capsys: pytest.CaptureFixture[str], figures: str) -> None:
+    """Show what was measured, also when the test passes."""
+    with capsys.disabled():
+        print(f"\n{figures}")  # noqa: T201 (the figures are for whoever runs the test)

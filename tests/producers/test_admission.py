@@ -37,7 +37,9 @@ class Door:
         self.admission = Admission(replace(Config(), **config), self.fleet, Estimates(), self.placed)
         self._tickets = 0
 
-    def come(self, queue: str = "lane.00", *, returns: int = 0, redelivered: bool = False, **job: Any) -> Held | Problem:
+    def come(
+        self, queue: str = "lane.00", *, returns: int = 0, redelivered: bool = False, **job: Any
+    ) -> Held | Problem:
         self._tickets += 1
         given = {"id": "j1", "operation": "sketch", "user": "anna", "reply_to": "answers", "body": gif(1000, 800)} | job
         arrival = Arrival(self._tickets, queue, returns, redelivered)
@@ -201,7 +203,9 @@ def test_a_job_that_can_run_nowhere_is_refused(job: dict[str, Any], kind: Kind, 
 
 def test_the_limits_are_what_is_just_allowed() -> None:
     assert Door(max_image_bytes=100).held(body=bytes(100), deadline_ms=NOW.wall_ms + 1).ticket == 1
-    assert Door(max_image_bytes=100).refused(body=bytes(101)).detail == "The image has 101 bytes; at most 100 are taken."
+    assert (
+        Door(max_image_bytes=100).refused(body=bytes(101)).detail == "The image has 101 bytes; at most 100 are taken."
+    )
 
 
 def test_a_user_may_have_so_many_jobs_in_line_and_others_theirs() -> None:

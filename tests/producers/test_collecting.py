@@ -80,8 +80,9 @@ async def test_a_stopped_queue_keeps_what_comes_and_we_what_came(yard: Yard, for
     yard.collect("vm.a", stop=True)
     await yard.idle()
     foreign.publish("", "vm.a", b"later")
-    assert (foreign.depth("vm.a"), foreign.consumers("vm.a")) == (1, 0)
+    assert foreign.depth("vm.a") == 1
     assert yard.bus.ack(yard.came[0])
+    await eventually(lambda: foreign.consumers("vm.a") == 0)  # one that is cancelled counts while it holds something
 
 
 async def test_what_is_asked_for_at_once_is_done_in_order(yard: Yard, foreign: Foreign) -> None:

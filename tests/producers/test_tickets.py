@@ -89,6 +89,34 @@ async def test_a_ticket_that_is_gone_is_free_when_its_going_is_told(counter: Cou
     assert held == [0]
 
 
+async def test_what_is_withheld_reaches_the_broker_when_it_is_released(counter: Counter, foreign: Foreign) -> None:
+    for body in (b"settled", b"given back", b"held"):
+        foreign.publish("", "work", body)
+    await counter.first(3)
+    counter.tickets.withhold("work")
+    counter.tickets.settle(0)
+    counter.tickets.give_back(1)
+    assert (counter.gone, len(counter.tickets)) == ([0, 1], 1)
+    await counter.bus.depths(["work"])  # the broker has seen all that was sent before
+    assert len(counter.came) == 3
+    counter.tickets.release("work")
+    await counter.first(4)
+    assert counter.came[3][1].message.body == b"given back"
+    counter.tickets.settle(3)
+    await counter.bus.close()
+    assert (await foreign.get("work")).body == b"held"
+    assert foreign.depth("work") == 0
+
+
+async def test_another_queue_is_not_withheld(counter: Counter, foreign: Foreign) -> None:
+    counter.tickets.withhold("other")
+    counter.tickets.release("never withheld")
+    foreign.publish("", "work", b"mine")
+    await counter.first(1)
+    counter.tickets.give_back(0)
+    assert await counter.first(2) == [0, 1]
+
+
 async def test_a_number_nobody_has_does_nothing(counter: Counter) -> None:
     counter.tickets.settle(77)
     counter.tickets.give_back(77)

@@ -48,6 +48,11 @@ class Room:
         return [event.job for event in self.told(seconds)]
 
 
+def eta_s(event: JobEvent) -> tuple[float, float]:
+    assert event.eta_s is not None
+    return event.eta_s
+
+
 def test_a_job_is_told_its_place_and_when_it_will_be_done() -> None:
     room = Room()
     room.come(0, user="anna", attempt=1, pixels=1_000_000, traceparent="t")
@@ -55,22 +60,19 @@ def test_a_job_is_told_its_place_and_when_it_will_be_done() -> None:
     assert (event.key, event.job, event.user, event.attempt) == ("job.waiting.caption", "j0", "anna", 1)
     assert (event.at_ms, event.waited_ms, event.pixels, event.traceparent) == (BEGUN_MS + 500, 500, 1_000_000, "t")
     assert (event.place, event.reason) == (1, None)
-    assert event.eta_s is not None
-    soonest_s, latest_s = event.eta_s
+    soonest_s, latest_s = eta_s(event)
     assert 0 < soonest_s < Estimates().predict("caption", 1.0).p50 < latest_s
 
 
 def test_who_stands_further_back_is_told_a_later_end() -> None:
     first, second, third = Room(3).told(1.0)
     assert [first.place, second.place, third.place] == [1, 2, 3]
-    assert first.eta_s and second.eta_s and third.eta_s
-    assert first.eta_s < second.eta_s < third.eta_s
+    assert eta_s(first) < eta_s(second) < eta_s(third)
 
 
 def test_more_slots_promise_an_earlier_end() -> None:
     (_, with_one), (_, with_four) = Room(2).told(1.0, slots=1), Room(2).told(1.0, slots=4)
-    assert with_one.eta_s and with_four.eta_s
-    assert with_four.eta_s < with_one.eta_s
+    assert eta_s(with_four) < eta_s(with_one)
 
 
 def test_a_job_is_told_soon_and_then_ever_less_often() -> None:
@@ -119,8 +121,7 @@ def test_a_job_that_no_router_has_taken_up_before_has_waited_for_nothing() -> No
 
 def within(room: Room, told: JobEvent, share: float) -> float:
     """A moment in the range told."""
-    assert told.eta_s is not None
-    soonest_s, latest_s = told.eta_s
+    soonest_s, latest_s = eta_s(told)
     return (told.at_ms - BEGUN_MS) / 1000 + soonest_s + share * (latest_s - soonest_s)
 
 
@@ -149,10 +150,8 @@ def test_later_jobs_are_promised_what_earlier_ones_came_to() -> None:
     room.line.remove(59)
     room.come(60)
     (last,) = room.told(5000.0)
-    assert first.eta_s
-    assert last.eta_s
-    assert first.eta_s[1] < 30.0
-    assert last.eta_s[0] < 30.0 < last.eta_s[1]
+    assert eta_s(first)[1] < 30.0
+    assert eta_s(last)[0] < 30.0 < eta_s(last)[1]
 
 
 def test_nothing_is_learnt_from_a_job_that_was_not_done() -> None:

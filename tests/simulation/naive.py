@@ -6,6 +6,7 @@ from bus.messages import Job
 from bus.topology import vm_queue
 from producers.commands import Arrival, Command, Forward, Held, Moment
 from producers.placement import Wish
+from tests.simulation.copies import like
 
 
 class Naive:
@@ -14,6 +15,7 @@ class Naive:
     def __init__(self) -> None:
         self._load: dict[str, float] = {}
         self._placements = 0
+        self._template = JobEvent(state="routed", job="0", operation="sketch", at_ms=0, route="vm")
 
     def activate(self, orders: Orders, places_from_s: float, now: Moment) -> list[Command]:
         """Nothing to learn first."""
@@ -23,8 +25,8 @@ class Naive:
         """Send the job on at once."""
         vm = min(self._load, key=self._load.__getitem__)
         self._placements += 1
-        job = job.model_copy(update={"placement": f"p{self._placements}", "attempt": job.attempt + 1})
-        event = JobEvent(state="routed", job=job.id, operation=job.operation, at_ms=now.wall_ms, vm=vm, route="vm")
+        job = like(job, placement=f"p{self._placements}", attempt=job.attempt + 1)
+        event = like(self._template, job=job.id, vm=vm)
         held = Held(arrival.ticket, arrival.queue, job, Wish(job.operation), 0.0, now.mono_s)
         return [Forward(held, vm_queue(vm), event)]
 

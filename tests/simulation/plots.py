@@ -17,7 +17,7 @@ COLOURS = {
     "p2c": "#2b83ba",
     "predictive": "#1a7f37",
 }
-POINTS = 160
+POINTS = 70
 """Points of a curve: more would not be seen."""
 
 
@@ -60,7 +60,9 @@ def herds(found: Sequence[Measured], path: Path) -> None:
     figure = Figure(figsize=(3.4 * len(found), 3.0), layout="constrained")
     for axes, one in zip(np.atleast_1d(figure.subplots(1, len(found), sharey=True)), found, strict=True):
         shown = one.sent[10:70].T
-        image = axes.imshow(shown, aspect="auto", cmap="Greys", vmin=0, vmax=max(8, int(shown.max())))
+        image = axes.imshow(
+            shown, aspect="auto", cmap="Greys", interpolation="nearest", vmin=0, vmax=max(8, int(shown.max()))
+        )
         axes.set(title=f"{one.policy}: at most {shown.max()}", xlabel="second")
         figure.colorbar(image, ax=axes, shrink=0.8)
     figure.axes[0].set_ylabel("VM")
@@ -71,4 +73,4 @@ def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Without a date and with fixed ids the same figures make the same file.
     with mpl.rc_context({"svg.hashsalt": "overspill", "svg.fonttype": "none"}):
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(path, dpi=60, metadata={"Date": None} if path.suffix == ".svg" else None)

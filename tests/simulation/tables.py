@@ -1,12 +1,17 @@
 """Results as text: Markdown tables, so that a run's output can be put into a page as it is."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from tests.simulation.experiments import Measured, Shares
 from tests.simulation.outcome import herding
 
+ROOT = Path(__file__).parents[2]
+Profile = Mapping[tuple[str, int, str], tuple[object, object, float, object, object]]
+"""What `pstats.Stats` keeps: of each function, by file, line and name, the seconds spent in itself come third."""
 _COLUMNS = ("p50", "p95", "p99", "max", "busy", "overflow", "again", "ETA held", "herding", "jobs/CPU s")
 
 
@@ -47,6 +52,23 @@ def shares(found: Sequence[Shares]) -> str:
     """How evenly computing time was shared."""
     rows = [[one.policy, f"{one.jain:.4f}", f"{one.seconds.min():.0f}", f"{one.seconds.max():.0f}"] for one in found]
     return table(("policy", "Jain's index", "least seconds a user", "most"), rows)
+
+
+def by_module(profiled: Profile) -> str:
+    """Where a profiled run spent its time: the twenty modules with most of it."""
+    seconds: dict[str, float] = defaultdict(float)
+    for (file, _, _), (_, _, own_s, _, _) in profiled.items():
+        seconds[_module(file)] += own_s
+    whole = sum(seconds.values())
+    longest = sorted(seconds.items(), key=lambda item: -item[1])
+    return table(("module", "time"), [[name, _percent(own / whole)] for name, own in longest[:20]])
+
+
+def _module(file: str) -> str:
+    path = Path(file)
+    if file == "~":
+        return "built in"
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else "/".join(path.parts[-2:])
 
 
 def _percent(value: float) -> str:

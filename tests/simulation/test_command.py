@@ -23,3 +23,11 @@ def test_a_question_is_answered(
     assert "| threshold " in told
     assert "| predictive " in told
     assert {path.name for path in tmp_path.iterdir()} == drawn
+
+
+def test_a_profile_names_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["simulation", "fairness", "--vms", "2", "--jobs", "30", "--profile"])
+    main()
+    assert "| producers/dispatcher.py " in capsys.readouterr().out

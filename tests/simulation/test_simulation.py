@@ -7,6 +7,7 @@ import pytest
 
 from bus.messages import Job
 from producers.commands import Arrival
+from tests.simulation.copies import like
 from tests.simulation.experiments import POLICIES, compare, fairness, measure, scenario
 from tests.simulation.faults import KINDS, Fault, some_faults
 from tests.simulation.naive import Naive
@@ -123,6 +124,11 @@ def test_some_users_ask_for_more_than_others() -> None:
     even, skewed = (np.bincount(workload(Demand(5000, users=20, zipf=z), 1.0).user) for z in (0.0, 1.0))
     assert jain(even.astype(np.float64)) > 0.95
     assert skewed[0] == pytest.approx(20 * skewed[19], rel=0.4)
+
+
+def test_a_copy_is_what_the_model_would_make_itself() -> None:
+    job = Job(id="1", body=b"-", operation="sketch")
+    assert like(job, id="2", attempt=1) == job.model_copy(update={"id": "2", "attempt": 1})
 
 
 def test_a_job_that_ends_twice_is_noticed() -> None:

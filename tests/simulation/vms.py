@@ -8,6 +8,7 @@ from typing import Protocol
 from bus.events import Heartbeat
 from bus.messages import Job
 from bus.topology import vm_queue
+from tests.simulation.copies import like
 from tests.simulation.engine import Engine
 from tests.simulation.faults import Fault
 from tests.simulation.pace import Pace
@@ -152,15 +153,14 @@ class Vm:
         others = self._pace.others(now)
         self._busy_s, self._beat_s = 0.0, now
         held = (*self._running, *(parcel.job.place for parcel in self._waiting))
-        self._template = self._template.model_copy(
-            update={
-                "seq": self._template.seq + 1,
-                "cpu_percent": min(100.0, max(0.0, 100 * (others + own * (1 - others)) + noise)),
-                "running": len(running),
-                "held": held,
-                "oldest_running_s": max((now - run.began_s for run in running), default=None),
-                "worker": "draining" if self._draining else "ready",
-            }
+        self._template = like(
+            self._template,
+            seq=self._template.seq + 1,
+            cpu_percent=min(100.0, max(0.0, 100 * (others + own * (1 - others)) + noise)),
+            running=len(running),
+            held=held,
+            oldest_running_s=max((now - run.began_s for run in running), default=None),
+            worker="draining" if self._draining else "ready",
         )
         self._site.beat(self._template)
 

@@ -9,7 +9,7 @@ from zlib import crc32
 from bus.control import Orders
 from bus.events import AnyEvent, Heartbeat, JobEvent
 from bus.messages import Job
-from bus.topology import CLOUD_KEY, LANES, OVERFLOW, lane, vm_queue
+from bus.topology import CLOUD_KEY, LANES, OVERFLOW, lane
 from producers.admission import Config
 from producers.commands import (
     Announce,
@@ -27,13 +27,14 @@ from producers.commands import (
 from producers.dispatcher import Dispatcher
 from producers.placement import Rules
 from telemetry.fleet import Fleet
+from tests.simulation.copies import like
 from tests.simulation.engine import Engine
 from tests.simulation.faults import Fault
 from tests.simulation.outcome import Log
 from tests.simulation.pictures import picture
 from tests.simulation.queues import Broker, Parcel
 from tests.simulation.vms import Vm, VmSpec
-from tests.simulation.workloads import LAWS, OPERATIONS, Workload
+from tests.simulation.workloads import OPERATIONS, Workload
 
 EPOCH_MS = 1_800_000_000_000
 MESSAGE_S = 0.003
@@ -155,15 +156,14 @@ class World:
         if number + 1 < len(self._arrival_s):
             self.engine.at(self._arrival_s[number + 1], self._arrive, number + 1)
         user = self._users[number]
-        job = self._templates.job.model_copy(
-            update={
-                "id": str(number),
-                "user": user,
-                "operation": self._operations[number],
-                "body": self._bodies[number],
-                "priority": self._priorities[number],
-                "received_ms": EPOCH_MS + int(self.engine.now * 1000),
-            }
+        job = like(
+            self._templates.job,
+            id=str(number),
+            user=user,
+            operation=self._operations[number],
+            body=self._bodies[number],
+            priority=self._priorities[number],
+            received_ms=EPOCH_MS + int(self.engine.now * 1000),
         )
         self.broker.put(self._lanes[user], Parcel(job))
 
@@ -242,7 +242,7 @@ class World:
 
     def _post(self, job: Job, vm: str, state: Literal["running", "done", "retried"], **more: object) -> None:
         told = {"job": job.id, "operation": job.operation, "user": job.user, "vm": vm, "placement": job.placement}
-        event = self._templates.event.model_copy(update={"state": state, "at_ms": self.now.wall_ms, **told, **more})
+        event = like(self._templates.event, state=state, at_ms=self.now.wall_ms, **told, **more)
         self.engine.after(MESSAGE_S, self._tell, event)
 
     def _tell(self, event: AnyEvent) -> None:
@@ -277,7 +277,3 @@ def run(scenario: Scenario, mind: Callable[[], Mind]) -> Log:
 def capacity(vms: Iterable[VmSpec]) -> float:
     """Seconds of work that VMs do a second, together."""
     return sum(vm.capacity for vm in vms)
-
-
-assert set(LAWS) == set(OPERATIONS)
-assert vm_queue("vm0") == "vm.vm0"

@@ -74,7 +74,7 @@ class Readiness:
 def _ready_part(event: AnyEvent) -> str:
     if isinstance(event, Heartbeat) and event.worker == "ready":
         return event.vm
-    return ROUTER if isinstance(event, RouterStatus) else ""
+    return ROUTER if isinstance(event, RouterStatus) and event.active else ""
 
 
 def log_line(name: str, text: str, colour: int | None) -> str:

@@ -70,6 +70,7 @@ def test_everything_is_ready_when_the_router_and_both_vms_have_said_so() -> None
     assert readiness.note(beat("vm1")) is None
     assert readiness.note(beat("another")) is None
     assert readiness.note(VmEvent(state="ready", vm="vm2", at_ms=0)) is None
+    assert readiness.note(ROUTER.model_copy(update={"active": False})) is None
     assert readiness.note(ROUTER) == "router"
     assert not readiness.complete
     assert readiness.note(beat("vm2")) == "vm2"
