@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.settings import Settings
-from bus.topology import OPERATIONS, parked_queue, vm_of
+from bus.topology import OPERATIONS, OVERFLOW, parked_queue, vm_of
 from producers.commands import Arrival, Held, Moment
 from producers.estimates import Estimates
 from producers.limits import Limits
@@ -71,6 +71,8 @@ class Admission:
     def _counted(self, arrival: Arrival, job: Job, now: Moment) -> Job:
         """The job with the attempt to come counted."""
         vm = vm_of(arrival.queue)
+        if arrival.queue == OVERFLOW and arrival.returns <= 1:
+            return job  # counted when it was sent there, and no bridge took it up
         if vm is None:
             return job.model_copy(update={"attempt": job.attempt + 1})
         # It was counted when it was placed there, and counts again only if it was begun. Telemetry may be lost, so

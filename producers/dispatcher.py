@@ -110,6 +110,7 @@ class Dispatcher:
         if vm is not None:
             self._fleet.finished(vm, job.place)  # it takes no more room there
             self._work.ended(job.place, now.mono_s)
+            self._waits.ended(job.place, now.mono_s, done=False)
         order = self._cancels.take(job.user, job.id, arrival.sent_ms)
         if order is not None:
             return [self._cancelled(arrival.ticket, job), Settle(order)]
@@ -154,7 +155,9 @@ class Dispatcher:
         """A heartbeat, the end of a job, or a word from a bridge."""
         match event:
             case Heartbeat():
-                return self._changed(self._fleet.heard(event, now.mono_s), now)
+                changes = self._fleet.heard(event, now.mono_s)
+                self._work.keep(event.vm, self._fleet.views(now.mono_s)[event.vm].held)
+                return self._changed(changes, now)
             case JobEvent() if event.vm is not None:
                 return self._job_told(event, event.vm, now)
             case BridgeStatus():
@@ -163,7 +166,9 @@ class Dispatcher:
 
     def bridges(self, consumers: int, now: Moment) -> list[Command]:
         """So many consume `overflow`, ourselves included."""
-        self._bridges = max(0, consumers - self._stranded.collects(OVERFLOW))
+        # A consumer that was cancelled counts for as long as something of its is unacked.
+        ours = self._stranded.collects(OVERFLOW) or self._line.holds_of(OVERFLOW)
+        self._bridges = max(0, consumers - ours)
         self._cloud.consumers(self._bridges, now.mono_s)
         return self._changed((), now)
 
@@ -180,11 +185,15 @@ class Dispatcher:
         vm = vm_of(key)
         if vm is not None:
             self._fleet.finished(vm, held.job.place)
-            self._work.ended(held.job.place)
+            self._work.ended(held.job.place, now.mono_s)
+            self._waits.ended(held.job.place, now.mono_s, done=False)
             self._fleet.unreachable(vm, now.mono_s)
             changes = self._fleet.tick(now.mono_s)
         # Not placed at once: what was refused may be refused again, and a beat or a tick is soon enough.
+        if now.mono_s - held.arrived_s > HELD_AT_MOST_S / 2:
+            return [GiveBack(held.ticket), *self._announced(changes, now), *self._collecting(now)]
         self._line.add(held, now.mono_s, self._config.retry_delay_s)
+        self._waits.arrived(held.ticket, now.mono_s)
         return [*self._announced(changes, now), *self._collecting(now)]
 
     def uncollected(self, queue: str) -> None:

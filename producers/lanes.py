@@ -43,7 +43,7 @@ class Lanes:
         async with self._in_order:
             for queue in self._consumers:
                 self._tickets.withhold(queue)
-            if self._consumers:
+            if self._consumers and self._bus.connected:
                 await asyncio.sleep(QUIET_S)  # what the last acks made room for has come by then
             for queue, consumer in self._consumers.items():
                 await self._bus.cancel(consumer)

@@ -24,7 +24,7 @@ class Learning:
         self._waits = waits
 
     def told(self, event: JobEvent, vm: str, now: Moment) -> float:
-        """A step of a job on `vm`; returns how many seconds more (or less) than its user was charged the job computed."""
+        """A step of a job on `vm`; returns how many seconds more (or less) the job computed than was charged for it."""
         ended = event.state in {"done", "failed", "unanswerable"}
         self._placed.told(event.user, event.job, event.operation, vm, ended=ended)
         place = event.placement or event.job

@@ -18,6 +18,8 @@ from producers.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
+BURY_AGAIN_S = 5.0
+
 
 class Refusals:
     """Answers and burials of one router. `post` tells an event."""
@@ -89,7 +91,8 @@ class Refusals:
             self._tickets.settle(ticket)
             self._post(event)
         elif not isinstance(error, Disconnected):
-            log.error("the dead queue refused a job: %s", error)
+            log.error("the dead queue refused a job: %s; trying again", error)
+            asyncio.get_running_loop().call_later(BURY_AGAIN_S, self._tickets.give_back, ticket)
 
     def when_confirmed(self, sent: "asyncio.Future[None]", then: "Callable[[asyncio.Future[None]], None]") -> None:
         """Call `then` when the broker has answered; until then the publish counts as unconfirmed."""

@@ -1,6 +1,6 @@
 """What runs where: the jobs placed and not ended, and when a slot will be free. Pure; times are seconds."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import inf
@@ -97,6 +97,11 @@ class Work:
         for job in gone:
             del self._jobs[job.placement]
         return gone
+
+    def keep(self, vm: str, held: Container[str]) -> None:
+        """Forget the jobs of `vm` that are not among those it still holds: their ends were not told."""
+        for placement in [placement for placement in self._vms.get(vm, ()) if placement not in held]:
+            self.ended(placement)
 
     def wait_s(self, vm: str, slots: int, now: float) -> float:
         """Seconds until one of the `slots` of `vm` is expected to be free for another job; 0 when one is.

@@ -39,6 +39,8 @@ PURE: dict[str, dict[str, str]] = {
     "producers/placed.py": {},
     "producers/retries.py": {},
     "producers/shares.py": {},
+    "producers/steps.py": {},
+    "producers/stranded.py": {},
     "producers/waits.py": {},
     "producers/work.py": {},
     "producers/client/matching.py": {},

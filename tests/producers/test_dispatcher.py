@@ -410,7 +410,7 @@ def test_a_failed_job_waits_before_its_next_attempt_and_goes_elsewhere() -> None
     desk = Desk("vm1", "vm2", config={"retry_delay_s": 10.0})
     history = '[{"attempt": 1, "at_ms": 99000, "vm": "vm1", "problem": "timed-out", "reason": "slow"}]'
     line_up(desk, headers={"attempt": 1, "history": history})
-    waited_s, placed = 0.0, []
+    waited_s, placed = 0.0, list[tuple[str, str]]()
     while not placed:
         waited_s += 0.5
         for vm in ("vm1", "vm2"):
@@ -624,3 +624,35 @@ def test_events_carry_the_keys_of_the_contract() -> None:
     assert isinstance(forward, Forward)
     assert isinstance(forward.event, JobEvent)
     assert forward.event.key == "job.routed.sketch"
+
+
+def test_a_bridge_that_comes_and_goes_costs_no_attempt() -> None:
+    desk = Desk("vm1")
+    headers = {"operation": "sketch", "attempt": 1}
+    assert the(desk.job("overflow", routing_key="cloud", headers=headers)).held.job.attempt == 1
+    assert the(desk.job("overflow", routing_key="cloud", headers=headers, returns=2)).held.job.attempt == 2
+
+
+def test_our_own_cancelled_consumer_is_no_bridge() -> None:
+    desk = Desk()
+    desk.dispatcher.bridges(0, at(100))
+    line_up(desk, queue="overflow", routing_key="cloud", headers={"operation": "sketch", "attempt": 1})
+    desk.dispatcher.bridges(2, at(100))  # a real one has come; we stop
+    desk.dispatcher.bridges(1, at(101))  # it has gone, and what we hold still counts
+    assert desk.status().cloud == "no bridge is alive"
+
+
+def test_a_job_held_for_long_is_given_back_rather_than_tried_again() -> None:
+    desk = Desk("vm1")
+    first = the(desk.job())
+    desk.now += HELD_AT_MOST_S / 2 + 1
+    assert desk.dispatcher.rejected(first.held, first.key, at(desk.now))[0] == GiveBack(1)
+
+
+def test_a_vm_that_says_it_holds_nothing_has_nothing_left_to_do() -> None:
+    desk = Desk("vm1")
+    the(desk.job())
+    for _ in range(5):
+        desk.now += 1
+        desk.beat("vm1")
+    assert len(desk.dispatcher._work) == 0

@@ -1,5 +1,7 @@
 """The memory of what went where: what is a repeat, and what only looks like one."""
 
+from typing import Any
+
 import pytest
 
 from bus.messages import Job
@@ -7,7 +9,7 @@ from producers import placed as module
 from producers.placed import Placed, mark
 
 
-def job(identity: str = "j1", body: bytes = b"picture", **changes: str) -> Job:
+def job(identity: str = "j1", body: bytes = b"picture", **changes: Any) -> Job:
     return Job(id=identity, operation="sketch", body=body, reply_to="answers", **changes)
 
 

@@ -15,6 +15,7 @@ from bus.topology import DEAD, EVENTS, HEARTBEATS, JOBS, LANES, VMS, lane, of_vm
 from producers.admission import Config
 from producers.dispatcher import Dispatcher
 from producers.intake import Intake
+from producers.placement import replay
 from producers.router import Router, serve_router
 from telemetry.fleet import Fleet
 from telemetry.fleet import Rules as FleetRules
@@ -121,6 +122,7 @@ async def test_a_job_is_placed_on_a_vm_and_leaves_its_lane(site: Site) -> None:
     assert expected.items() <= got.headers.items()
     routed = await site.told("routed")
     assert (routed.job, routed.vm, routed.candidates[0].vm) == ("j1", "vm1", "vm1")
+    assert replay(routed) == "vm1"  # the receipt alone gives the same choice
     await site.settled()
 
 

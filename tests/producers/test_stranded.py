@@ -1,5 +1,7 @@
 """Queues that nobody serves, and when somebody does again."""
 
+from typing import Any
+
 from bus.events import Heartbeat
 from producers.commands import Collect
 from producers.stranded import Stranded
@@ -8,8 +10,15 @@ from telemetry.fleet import Fleet
 NOBODY: frozenset[str] = frozenset()
 
 
-def beat(vm: str, seq: int = 1, **changes: object) -> Heartbeat:
-    figures = {"cpu_percent": 5, "ram_percent": 5, "cores": 1, "slots": 1, "operations": ("sketch",), "worker": "ready"}
+def beat(vm: str, seq: int = 1, **changes: Any) -> Heartbeat:
+    figures: dict[str, Any] = {
+        "cpu_percent": 5,
+        "ram_percent": 5,
+        "cores": 1,
+        "slots": 1,
+        "operations": ("sketch",),
+        "worker": "ready",
+    }
     return Heartbeat(**{"vm": vm, "session": "s", "started_ms": 1, "seq": seq, "at_ms": 1, **figures, **changes})
 
 

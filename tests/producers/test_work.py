@@ -142,3 +142,12 @@ def test_one_more_job_in_line_never_shortens_the_wait(runs: list[float], slots: 
         work.placed(job(f"job{number}", 0.0, seconds=seconds))
         waits.append(work.wait_s("vm1", slots, now))
     assert waits == sorted(waits)
+
+
+def test_what_a_vm_holds_no_more_is_forgotten() -> None:
+    work = Work()
+    for placement in ("p1", "p2"):
+        work.placed(Outstanding(placement, "vm1", "anna", "sketch", 1.0, 1, Range(1, 2), 0.0))
+    work.keep("vm1", {"p2"})
+    work.keep("vm2", set())
+    assert ("p1" in work, "p2" in work, work.held_slots("vm1")) == (False, True, 1)
