@@ -55,7 +55,8 @@ class Admission:
     def admit(self, arrival: Arrival, job: Job, line: Line, now: Moment) -> Held | Problem:
         """The job as it waits in `line`, or why it may not."""
         # Only a job that comes for the first time: what was taken once is not refused for its number later.
-        is_fresh = job.attempt == 0 and not arrival.redelivered and not _was_sent_on(arrival.queue)
+        is_new = job.attempt == 0 and (job.received_ms or now.wall_ms) >= now.wall_ms
+        is_fresh = is_new and not arrival.redelivered and not _was_sent_on(arrival.queue)
         job = self._counted(arrival, job, now)
         fault = self._fault(job, now) or (self._excess(job.user, line, now) if is_fresh else None)
         return fault or self._held(arrival, job, now)

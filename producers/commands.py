@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bus.events import JobEvent, RouterStatus, VmEvent
 from bus.messages import Job
 from bus.problems import Problem
+from bus.topology import VMS
 from producers.placement import Wish
 
 
@@ -48,12 +49,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Publish the job to the routing key `key` on `vms` (or, with `park`, to that queue), then settle its delivery."""
+    """Publish the job to the routing key `key` of an exchange, then settle its delivery and post the event."""
 
     held: Held
     key: str
-    event: JobEvent
-    park: bool = False
+    event: JobEvent | None
+    exchange: str = VMS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from bus.errors import BadInput
 from bus.events import AnyEvent, BridgeStatus, Heartbeat, JobEvent, RouterStatus
 from bus.messages import Job, Message, operation_problem
 from bus.problems import Kind, Problem
-from bus.topology import CLOUD_KEY, OPERATIONS, OVERFLOW, parked_queue, vm_of, vm_queue
+from bus.topology import CLOUD_KEY, DEFAULT_EXCHANGE, JOBS, OPERATIONS, OVERFLOW, parked_queue, vm_of, vm_queue
 from producers import placement
 from producers.admission import Admission, Config
 from producers.cancels import Cancels
@@ -117,9 +117,16 @@ class Dispatcher:
         admitted = self._admission.admit(arrival, job, self._line, now)
         if isinstance(admitted, Problem):
             return [Refuse(arrival.ticket, job, admitted)]
+        if arrival.queue == parked_queue(job.operation) and self._serves(job.operation):
+            # Home to its lane, where it comes in its user's turn. What was counted on arrival is counted there again.
+            home = admitted.job.model_copy(update={"attempt": job.attempt})
+            return [Forward(replace(admitted, job=home), job.operation, None, JOBS)]
         self._line.add(admitted, now.mono_s, self._admission.delay_s(admitted, now))
         self._waits.arrived(arrival.ticket, now.mono_s)
         return self._pump(now)
+
+    def _serves(self, operation: str) -> bool:
+        return operation in self._fleet.served and operation not in self._orders.paused
 
     def unroutable(self, ticket: int, message: Message) -> list[Command]:
         """A delivery from `jobs.unknown`: its routing key names no operation."""
@@ -307,7 +314,7 @@ class Dispatcher:
                 # Parking is no placement: the attempt counted on arrival is taken back.
                 job = held.job.model_copy(update={"attempt": max(0, held.job.attempt - 1)})
                 step = told(held.job, reason, now, state="parked")
-                return Forward(replace(held, job=job), parked_queue(job.operation), step, park=True)
+                return Forward(replace(held, job=job), parked_queue(job.operation), step, DEFAULT_EXCHANGE)
             case Park(reason) | Wait(reason):
                 self._waiting[held.job.operation] = reason
         return None

@@ -1,14 +1,13 @@
 """Consuming the lanes, each as far ahead as `intake` allows."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from bus.rabbit import Bus, Consumer, Delivery
 from producers.intake import Grant, Intake
 from producers.tickets import Tickets
 
-PLAN_AFTER_S = 0.02
+PLAN_AFTER_S = 0.003
 """How soon after a delivery the lanes are looked at anew; what comes meanwhile is looked at together."""
 
 
@@ -29,7 +28,8 @@ class Lanes:
         self._terms = 0
         self._open = False
         self._in_order = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._granting: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Begin to take jobs from every lane."""
@@ -55,7 +55,7 @@ class Lanes:
         self._open = False
         self._terms += 1
         self._intake.reset()
-        self._spawn(self.close())
+        self._closing = asyncio.create_task(self.close())
 
     def count(self, delivery: Delivery, ticket: int) -> None:
         """A job has come into the window, from a lane or elsewhere."""
@@ -79,33 +79,31 @@ class Lanes:
     def _plan(self) -> None:
         self._planned = None
         for grant in self._intake.plan() if self._open else ():
-            self._spawn(self._grant(grant, self._terms))
+            task = asyncio.create_task(self._grant(grant, self._terms))
+            self._granting.add(task)
+            task.add_done_callback(self._granting.discard)
 
     async def _grant(self, grant: Grant, term: int) -> None:
         """Consume a lane anew, looking so far ahead; what its former consumer brought is still ours."""
         async with self._in_order:
             if term != self._terms:
                 return
-            if not self._intake.hungry(grant.queue):
-                self._intake.withdrawn(grant.queue)
+            queue = grant.queue
+            if not self._intake.hungry(queue):
+                self._intake.withdrawn(queue)
                 return
-            before = self._consumers.pop(grant.queue, None)
+            before = self._consumers.pop(queue, None)
             if before is not None:
-                # Nothing is on its way to a consumer that is used up, as long as nothing is acked meanwhile.
-                self._tickets.withhold(grant.queue)
+                # Nothing is on its way to a consumer that is used up, as long as nothing is settled meanwhile.
+                self._tickets.withhold(queue)
                 await self._bus.cancel(before)
-                self._tickets.release(grant.queue)
+                self._tickets.release(queue)
                 if term != self._terms:
                     return
             # Before the new consumer begins: what it brings counts for it.
-            self._intake.granted(grant.queue, grant.prefetch)
-            consumer = await self._bus.consume(grant.queue, self._on_delivery, prefetch=grant.prefetch)
+            self._intake.granted(queue, grant.prefetch)
+            consumer = await self._bus.consume(queue, self._on_delivery, prefetch=grant.prefetch)
             if term != self._terms:
                 await self._bus.cancel(consumer)
                 return
-            self._consumers[grant.queue] = consumer
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._consumers[queue] = consumer

@@ -12,6 +12,7 @@ from typing import Protocol
 from bus.control import Cancel, Command, Drain, Orders, Pause, command_message, read_command
 from bus.errors import BadInput
 from bus.messages import Message
+from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.topology import CONTROL_ROUTER, DEFAULT_EXCHANGE, is_internal
 from producers.tickets import Tickets
@@ -83,7 +84,7 @@ class Leadership:
 
     def _on_delivery(self, delivery: Delivery) -> None:
         try:
-            command = read_command(delivery.message.body)
+            command = _read(delivery.message)
         except BadInput as error:
             self._bus.ack(delivery)
             self._reply(delivery.message, f"an order that can't be read: {error.problem.detail}")
@@ -147,3 +148,11 @@ def carried_out(orders: Orders, command: Drain | Pause | Orders) -> tuple[Orders
     else:
         return command, "orders replaced"
     return orders.model_copy(update={**update, "seq": orders.seq + 1}), what
+
+
+def _read(message: Message) -> Command:
+    command = read_command(message.body)
+    if isinstance(command, Orders) and message.routing_key != CONTROL_ROUTER:
+        detail = "kind: whole orders are a router's to send; drain or resume a VM, pause or resume an operation."
+        raise BadInput(Problem.of(Kind.BAD_FIELD, detail))
+    return command

@@ -17,14 +17,12 @@ from bus.events import JobEvent, RouterStatus, VmEvent, event_message, read_even
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.settings import MIB, Settings
 from bus.topology import (
-    DEFAULT_EXCHANGE,
     EVENTS,
     HEARTBEATS,
     JOBS_RETURNED,
     JOBS_UNKNOWN,
     LANES,
     OVERFLOW,
-    VMS,
     lane,
     shared,
 )
@@ -46,7 +44,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.25
 TICKS_A_STATUS = 4
 DRAIN_TIMEOUT_S = 3.0
-PREFETCH = 4
+PREFETCH = 16
 """Of every queue that is not a lane."""
 BEATS_TO_LISTEN = 1.5
 LISTEN_AT_MOST_S = 3.0
@@ -204,7 +202,7 @@ class Router:
         if self._tickets.get(command.held.ticket) is None:
             return  # decided before the connection was lost: the job comes again
         message = command.held.job.to_message(command.key, clock().wall_ms)
-        published = self._bus.publish(DEFAULT_EXCHANGE if command.park else VMS, message)
+        published = self._bus.publish(command.exchange, message)
         self._refusals.when_confirmed(published, partial(self._forwarded, command))
 
     def _forwarded(self, command: Forward, published: "asyncio.Future[None]") -> None:
@@ -213,7 +211,8 @@ class Router:
         if error is None:
             # Only now: until the broker has the copy for the VM, the lane's is the job.
             self._tickets.settle(ticket)
-            self._post(command.event)
+            if command.event is not None:
+                self._post(command.event)
         elif not isinstance(error, Disconnected) and self._tickets.get(ticket) is not None:
             log.warning("job %s to %s: %s; placing it again", command.held.job.id, command.key, error)
             self._perform(self._dispatcher.rejected(command.held, command.key, clock()))

@@ -113,6 +113,7 @@ def test_a_job_goes_to_the_vm_with_a_receipt() -> None:
     assert isinstance(forward, Forward)
     assert (forward.key, forward.held.queue, forward.held.job.attempt) == ("vm.vm1", "lane.00", 1)
     event = forward.event
+    assert event is not None
     assert (event.state, event.vm, event.user, event.reason) == ("routed", "vm1", "anna", "under 40 % CPU and 90 % RAM")
     assert event.candidates[0].vm == "vm1"
     assert len(event.model_dump_json(exclude_none=True)) < 1024
@@ -132,6 +133,7 @@ def test_jobs_of_one_id_take_a_place_each() -> None:
     first, second = (the(desk.job(message_id="1", headers={"user": user})) for user in ("anna", "ben"))
     places = [first.held.job.placement, second.held.job.placement]
     assert [str(place).rpartition("-")[2] for place in places] == ["0", "1"]
+    assert first.event is not None
     assert first.event.placement == places[0]
     assert desk.job(message_id="1", headers={"user": "cleo"}) == []
     third = the(desk.told(first))
@@ -222,14 +224,15 @@ def test_an_operation_nobody_serves_steps_aside_and_comes_back() -> None:
     desk = Desk("vm1", not_served={"caption": "no weights"})
     (parked,) = desk.job(routing_key="caption")
     assert isinstance(parked, Forward)
-    assert (parked.key, parked.park, parked.event.state) == ("parked.caption", True, "parked")
+    assert (parked.key, parked.exchange, parked.event and parked.event.state) == ("parked.caption", "", "parked")
     assert parked.held.job.attempt == 0
     assert "no weights" in desk.status().waiting["caption"]
     served = desk.beat("vm1", operations=("sketch", "caption"))
     assert Collect("parked.caption") in served
     assert desk.status().waiting == {}
     back = desk.job("parked.caption", routing_key="parked.caption", headers={"operation": "caption", "attempt": 0})
-    assert where(back) == [("j2", "vm.vm1")]
+    assert [(command.key, command.exchange, command.event) for command in forwards(back)] == [("caption", "jobs", None)]
+    assert the(back).held.job.attempt == 0
 
 
 def test_a_parked_job_is_not_parked_again() -> None:
@@ -313,6 +316,7 @@ def test_overflow_goes_to_the_cloud_key() -> None:
     desk.dispatcher.bridges(1, at(100))
     (forward,) = desk.job()
     assert isinstance(forward, Forward)
+    assert forward.event is not None
     assert (forward.key, forward.event.route, forward.event.vm) == ("cloud", "cloud", None)
 
 
@@ -518,7 +522,7 @@ def test_a_paused_operation_steps_aside_and_comes_back() -> None:
     desk = Desk("vm1")
     desk.dispatcher.ordered(Orders(seq=1, paused=frozenset({"sketch"})), at(100))
     parked = the(desk.job())
-    assert (parked.key, parked.park) == ("parked.sketch", True)
+    assert (parked.key, parked.exchange) == ("parked.sketch", "")
     assert desk.status().waiting["sketch"] == "sketch is paused by an operator"
     assert desk.status().paused == ("sketch",)
     assert Collect("parked.sketch") in desk.dispatcher.ordered(Orders(seq=2), at(100))

@@ -56,7 +56,10 @@ class Window:
 
     async def idle(self) -> None:
         """Nothing is planned, and nothing under way."""
-        await eventually(lambda: self.lanes._planned is None and not self.lanes._tasks)
+        await eventually(lambda: self.lanes._planned is None and not self.lanes._granting and not self._closing())
+
+    def _closing(self) -> bool:
+        return self.lanes._closing is not None and not self.lanes._closing.done()
 
 
 def send(foreign: Foreign, *numbers: int, lane: str = "lane.00", size: int = 0) -> list[bytes]:

@@ -109,7 +109,7 @@ async def test_garbage_is_answered_and_dropped(amqp_url: str) -> None:
     async with standing(amqp_url, "r1") as router:
         with Foreign(amqp_url) as foreign:
             replies = foreign.queue()
-            for body in (b"", b"\xff", b"[]", b'{"kind": "drain", "vm": "VM 1"}'):
+            for body in (b"", b"\xff", b"[]", b'{"kind": "drain", "vm": "VM 1"}', b'{"kind": "orders", "seq": 9}'):
                 foreign.publish(CONTROL, "vm.drain.vm1", body, reply_to=replies)
                 assert b"can't be read" in (await foreign.get(replies)).body
             foreign.publish(CONTROL, "vm.drain.vm1", b"[]", reply_to=CONTROL_ROUTER)  # would go round for ever
