@@ -19,15 +19,23 @@ from telemetry.fleet import Fleet
 _PARKED = frozenset(map(parked_queue, OPERATIONS))
 
 
+LEAD_S = 0.015
+"""About twice what a job needs from the router to a VM."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the dispatcher is told by the settings. Sizes in bytes, `retry_delay_s` in seconds."""
+    """What the dispatcher is told by the settings. Sizes in bytes, `retry_delay_s` in seconds.
+
+    `lead_s` is how long before a slot comes free a VM is given its next job; None gives it one at any time.
+    """
 
     rules: Rules = field(default_factory=Rules)
     max_image_bytes: int = 16 << 20
     max_attempts: int = 3
     retry_delay_s: float = 0.5
     slot_megapixels: float = 25.0
+    lead_s: float | None = None
     user_queued: int = 1000
     user_jobs_per_minute: int | None = None
     user_weights: dict[str, float] = field(default_factory=dict)
@@ -37,9 +45,9 @@ class Config:
     @classmethod
     def of(cls, settings: Settings) -> "Config":
         """The part of the settings that is the dispatcher's."""
-        alike = set(cls.__dataclass_fields__) - {"rules"}
+        alike = set(cls.__dataclass_fields__) - {"rules", "lead_s"}
         rules = Rules(settings.policy, settings.cpu_threshold, settings.ram_threshold)
-        return cls(rules=rules, **{name: getattr(settings, name) for name in alike})
+        return cls(rules=rules, lead_s=LEAD_S, **{name: getattr(settings, name) for name in alike})
 
 
 class Admission:

@@ -15,6 +15,7 @@ from bus.problems import Kind, Problem
 from bus.topology import CLOUD_KEY, DEFAULT_EXCHANGE, JOBS, OPERATIONS, OVERFLOW, parked_queue, vm_of, vm_queue
 from producers import placement
 from producers.admission import Admission, Config
+from producers.ahead import LookAhead
 from producers.cancels import Cancels
 from producers.cloud import Cloud
 from producers.commands import (
@@ -59,6 +60,7 @@ class Dispatcher:
         self._work = Work()
         self._known = Known(fleet, self._estimates, self._work)
         self._cloud = Cloud(config.cloud_jobs_per_minute, config.cloud_money_per_day)
+        self._ahead = LookAhead(fleet, self._work, config.lead_s)
         self._line = Line(config.user_weights)
         self._waits = Waits(self._estimates)
         self._placed = Placed(session)
@@ -184,6 +186,7 @@ class Dispatcher:
         if event.state == "running":
             return []
         self._line.correct(event.user, corrected_s)
+        self._ahead.look(vm, now.mono_s)
         return self._pump(now)
 
     def rejected(self, held: Held, key: str, now: Moment) -> list[Command]:
@@ -256,6 +259,15 @@ class Dispatcher:
 
     # -- placing
 
+    @property
+    def wake_s(self) -> float | None:
+        """When to call `wake`, on the monotonic clock: a slot is about to come free, and jobs wait."""
+        return self._ahead.next_s if len(self._line) and self._places_from is not None else None
+
+    def wake(self, now: Moment) -> list[Command]:
+        """The moment of `wake_s` has come."""
+        return self._pump(now)
+
     def _may_place(self, now: Moment) -> bool:
         return self._places_from is not None and now.mono_s >= self._places_from
 
@@ -265,6 +277,7 @@ class Dispatcher:
         if not self._may_place(now):
             return commands
         self._waiting = {}
+        self._ahead.open_due(now.mono_s)
 
         def take(held: Held) -> bool:
             command = self._act(held, self._choose(held, now.mono_s), now)
@@ -328,6 +341,7 @@ class Dispatcher:
             job.place, vm, job.user, wish.operation, wish.megapixels, choice.slots, predicted, now.mono_s, held.seconds
         )
         self._work.placed(outstanding)
+        self._ahead.look(vm, now.mono_s)
         self._placed.placed(job, vm)
         self._waits.placed(held.ticket, job.place)
         self._routed += 1

@@ -12,6 +12,7 @@ change widens the noise, and with it the cut, until it is believed (winsorised, 
 A VM's factor is told relative to the mean of all VMs heard of, whichever ran most: a VM not heard of yet has 1.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, log, log2, sqrt
@@ -45,7 +46,28 @@ _LEAST_VARIANCE = 0.05**2
 _CUT = 3.0
 # How much of an unexplained rest each part takes in the long run; at first it takes the mean of the runs so far.
 _SHIFT_RATE, _FACTOR_RATE, _BEND_RATE, _VARIANCE_RATE = 0.02, 0.06, 0.04, 0.03
+# A job is long if it takes as long as those beyond this quantile do, or half of that.
+_LONG, _SHORT = 0.95, 0.5
+_LENGTHS_KEPT, _LENGTHS_NEW = 512, 32
 _LEFT = (1 - _SHIFT_RATE) * (1 - _FACTOR_RATE)
+
+
+class _Lengths:
+    """How long the latest runs would have been on a typical VM."""
+
+    def __init__(self) -> None:
+        self._latest: deque[float] = deque(maxlen=_LENGTHS_KEPT)
+        self._new = 0
+        self.long_s = 0.0
+        """Most keep within this; 0 before the first."""
+
+    def saw(self, seconds: float) -> None:
+        """One more run. To sort them all each time would take too long, and little changes from one to the next."""
+        self._latest.append(seconds)
+        self._new += 1
+        if self._new >= _LENGTHS_NEW or len(self._latest) == 1:
+            self._new = 0
+            self.long_s = sorted(self._latest)[int(len(self._latest) * _LONG)]
 
 
 class _Part:
@@ -74,6 +96,8 @@ class _Curve:
         self._knots = [_Part() for _ in range(_FIRST_KNOT, _LAST_KNOT + 1)]
         self._factors: dict[str, _Part] = {}
         self._factors_sum = 0.0
+        self._ratios: dict[str, float] = {}
+        self._typical_ratio = 1.0
         self._variance = _SPREAD**2
         self._runs = _SPREAD_WEIGHS
 
@@ -98,14 +122,20 @@ class _Curve:
         own = self._factors.get(vm)
         return self.centre if own is None else own.value
 
+    def ratio(self, vm: str) -> float:
+        """A VM's factor relative to the mean one, as a plain number: it is asked for each VM with each job."""
+        return self._ratios.get(vm, self._typical_ratio) / self._typical_ratio
+
     def mean(self, megapixels: float) -> float:
         """The logarithm of the seconds, but for a VM's factor."""
         return self._between(megapixels, *self._around(megapixels))
 
-    def learn(self, megapixels: float, vm: str, ran_s: float) -> None:
-        """Move every part towards a run of `ran_s` seconds."""
+    def learn(self, megapixels: float, vm: str, ran_s: float) -> float:
+        """Move every part towards a run of `ran_s` seconds; what was expected of it on a typical VM, seconds."""
         left, right, share = self._around(megapixels)
-        rest = log(ran_s) - self._between(megapixels, left, right, share) - self.factor(vm)
+        mean = self._between(megapixels, left, right, share)
+        typical_s = exp(mean) * self._typical_ratio
+        rest = log(ran_s) - mean - self.factor(vm)
         limit = _CUT * sqrt(self._variance)
         before = rest = max(-limit, min(rest, limit))
         rest -= self._shift.learn(rest, _SHIFT_RATE)
@@ -114,6 +144,7 @@ class _Curve:
         self._learn_variance(before * rest / _LEFT)
         left.learn(rest, _BEND_RATE, 1 - share)
         right.learn(rest, _BEND_RATE, share)
+        return typical_s
 
     def _between(self, megapixels: float, left: _Part, right: _Part, share: float) -> float:
         bend = left.value + share * (right.value - left.value)
@@ -137,13 +168,16 @@ class _Curve:
         change = own.learn(rest, _FACTOR_RATE)
         self._factors_sum += change
         self._factors[vm] = own  # behind the others: the first is the one not heard of for longest
+        self._ratios[vm], self._typical_ratio = exp(own.value), exp(self.centre)
         return change
 
     def _newcomer(self) -> _Part:
         newcomer = _Part(self.centre)
         self._factors_sum += newcomer.value
         if len(self._factors) >= VMS_KEPT:
-            self._factors_sum -= self._factors.pop(next(iter(self._factors))).value
+            forgotten = next(iter(self._factors))
+            self._factors_sum -= self._factors.pop(forgotten).value
+            del self._ratios[forgotten]
         return newcomer
 
 
@@ -153,6 +187,7 @@ class Estimates:
     def __init__(self) -> None:
         self._curves = {operation: _Curve(operation) for operation in PRIORS}
         self._unheard_of = _Curve("")
+        self._lengths = _Lengths()
 
     def predict(self, operation: str, megapixels: float, vm: str | None = None) -> Range:
         """The seconds of a run on `vm`; None, or a VM not heard of, is a typical one of the fleet."""
@@ -166,8 +201,15 @@ class Estimates:
 
     def factor(self, operation: str, vm: str) -> float:
         """How many times as long as a typical one this VM takes; 1 until it is heard of."""
-        curve = self._known(operation)
-        return exp(curve.factor(vm) - curve.centre)
+        return self._known(operation).ratio(vm)
+
+    def enough_s(self, seconds: float) -> float:
+        """How soon is soon enough for a job that takes so many seconds on a typical VM: as most jobs take, or longer.
+
+        0 for a job that is long itself: nothing is soon enough for it.
+        """
+        long_s = self._lengths.long_s
+        return long_s if seconds < _SHORT * long_s else 0.0
 
     def slowness(self, operation: str, megapixels: float, vm: str, ran_s: float) -> float:
         """How many times as long this run took as it typically does on the other VMs of the fleet.
@@ -182,7 +224,7 @@ class Estimates:
         if operation not in self._curves and len(self._curves) < OPERATIONS_KEPT:
             self._curves[operation] = _Curve(operation)
         if operation in self._curves:
-            self._curves[operation].learn(_sane(megapixels), vm, _bounded(ran_s))
+            self._lengths.saw(self._curves[operation].learn(_sane(megapixels), vm, _bounded(ran_s)))
 
     def _known(self, operation: str) -> _Curve:
         return self._curves.get(operation, self._unheard_of)

@@ -76,6 +76,7 @@ class Router:
         self._leadership = Leadership(bus, self._tickets, self)
         self._others: list[Consumer] = []
         self._beginning: asyncio.Task[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._acts: dict[type[Command], Callable[[Any], object]] = {
             Forward: self._forward,
             Announce: lambda told: self._post(told.event),
@@ -197,6 +198,19 @@ class Router:
     def _perform(self, commands: Iterable[Command]) -> None:
         for command in commands:
             self._acts[type(command)](command)
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Look again when a slot is about to come free."""
+        at = self._dispatcher.wake_s
+        if at is not None and (self._alarm is None or at < self._alarm.when()):
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = asyncio.get_running_loop().call_at(at, self._wake)
+
+    def _wake(self) -> None:
+        self._alarm = None
+        self._perform(self._dispatcher.wake(clock()))
 
     def _forward(self, command: Forward) -> None:
         if self._tickets.get(command.held.ticket) is None:

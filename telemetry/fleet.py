@@ -124,6 +124,13 @@ class Fleet:
             self._vms[vm].ledger.finished(placement)
             self._look(self._vms[vm])
 
+    def let_ahead(self, vm: str, *, allowed: bool) -> None:
+        """Whether a VM may be given jobs beyond its slots now, up to its look-ahead; at first it may."""
+        known = self._vms.get(vm)
+        if known is not None and known.ahead != allowed:
+            known.ahead = allowed
+            self._look(known)
+
     def judged(self, vm: str, now: float, *, ok: bool, slowness: float | None = None) -> None:
         """A VM did a job well, or failed it in a way that may be its own fault; see `Health` for what comes of it."""
         known = self._vms.get(vm)

@@ -94,6 +94,8 @@ class Vm:
     drained: bool = False
     out: tuple[State, str | None] | None = None
     """The state in which it takes no jobs, and why; None when it takes them."""
+    ahead: bool = True
+    """Whether its look-ahead may be used."""
     announced: State = "joined"
     rival_told: bool = False
 
@@ -145,7 +147,7 @@ class Vm:
             beat.cores,
             beat.slots,
             beat.look_ahead,
-            self.capacity,
+            self.capacity if self.ahead else min(self.capacity, beat.slots),
             ledger.held,
             held_slots,
             unlisted,

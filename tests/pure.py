@@ -24,6 +24,7 @@ PURE: dict[str, dict[str, str]] = {
     "consumers/operations/shortage.py": {},
     "consumers/operations/sniffing.py": {},
     "producers/admission.py": {},
+    "producers/ahead.py": {},
     "producers/cancels.py": {},
     "producers/cloud.py": {},
     "producers/commands.py": {},

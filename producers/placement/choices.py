@@ -126,6 +126,7 @@ class Asked(NamedTuple):
     """What a policy reads besides the VMs: all of it is recorded.
 
     `slots` is what the job takes. `behind_s` is in how many seconds the fleet would compute the jobs behind it.
+    `enough_s` is how many seconds are soon enough for a short job; 0 for a long one.
     The cloud is as it is to this job: not open to a local one.
     """
 
@@ -133,6 +134,12 @@ class Asked(NamedTuple):
     rules: Rules
     cloud: CloudSeen
     behind_s: float = 0.0
+    enough_s: float = 0.0
+
+    @property
+    def early_s(self) -> float:
+        """Seconds within which any VM is as good: no longer than the cloud would take."""
+        return min(self.enough_s, self.cloud.end_s) if self.cloud.open else self.enough_s
 
 
 class Decision(NamedTuple):

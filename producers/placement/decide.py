@@ -43,7 +43,9 @@ def place(wish: Wish, known: Known, rules: Rules, cloud: CloudSeen, now: float) 
     if not cloud.open and not fleet.open(wish.operation):
         return _FULL
     behind_s = round(wish.behind_s / max(1, fleet.slots), 3) if wish.behind_s else 0.0
-    scene = Scene(wish, Asked(wish.slots, rules, cloud, behind_s), known, now)
+    typical = known.estimates.typical(wish.operation, wish.megapixels)
+    enough_s = round(known.estimates.enough_s(typical.p50), 3)
+    scene = Scene(wish, Asked(wish.slots, rules, cloud, behind_s, enough_s), known, now, typical)
     decision = policy.choose(scene.asked, policy.look(scene))
     if decision.route is None and wish.avoid and not any(scene.open()):
         return place(replace(wish, avoid=None), known, rules, cloud, now)

@@ -31,6 +31,6 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "threshold": Policy(threshold.look, threshold.choose, threshold.verdict, ("cpu", "ram", "slots")),
         "least-loaded": Policy(Scene.first_offers, least_loaded.choose),
         "p2c": Policy(p2c.look, p2c.choose),
-        "predictive": Policy(predictive.look, predictive.choose, reads=("slots", "behind_s")),
+        "predictive": Policy(predictive.look, predictive.choose, reads=("slots", "behind_s", "enough_s")),
     }
 )

@@ -1,11 +1,14 @@
 """Where the job is expected to end soonest: on a VM with room, on a faster one that is full, or in the cloud. Pure.
 
+Short jobs leave the fastest VMs to long ones: of what a user waits longest for, little is lost by a short job that
+takes a little longer, and much by a long one that finds slow VMs only.
+
 To leave a slow machine idle while a fast one has a line is right only as long as the line is short (Lin and Kumar,
 "Optimal Control of a Queueing System with Two Heterogeneous Servers", 1984): so the jobs behind count as well.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from math import inf
 from typing import NamedTuple
 
@@ -14,11 +17,17 @@ from producers.placement.scene import LOOKED_AT, Scene
 from telemetry.vm_view import VmView
 
 NEAR = 1.05
-"""Ends that lie within this factor of the soonest are as good: the least filled VM takes the job."""
-SOONER = 1.5
-"""How many times as long a VM with room must take as waiting for a faster one does, before that is waited for."""
+"""Ends that lie within this factor are as good: the least filled VM takes the job."""
+KEPT = 0.05
+"""Share of the fleet's slots, the fastest idle ones, that short jobs leave to long ones."""
+WALKED = 256
+"""VMs with room among which those with an idle slot are looked for, those first that changed least recently."""
 ASKED = 6
 """VMs without an idle slot that are asked how long the wait is, those of the shortest runs; as many of full ones."""
+LINE = 5.0
+"""How many times the line behind a job counts against waiting for a full VM: all in it hope for the same slots."""
+
+_Run = tuple[float, VmView]
 
 
 def look(scene: Scene) -> list[Offer]:
@@ -27,42 +36,63 @@ def look(scene: Scene) -> list[Offer]:
     How long a run takes is quickly told. How long it would wait for a slot is not, and is asked only of VMs so fast
     that the wait may be made up for.
     """
-    views = list(islice(scene.open(), LOOKED_AT))
-    idle = [(scene.run_s(view.name), view) for view in views if view.held_slots < view.slots]
-    soon_s = min((run_s for run_s, _ in idle), default=inf)
+    # Far: a VM just freed stands behind all that have only room to look ahead.
+    views = list(islice(scene.open(), WALKED))
+    idle = sorted(((scene.run_s(view.name), view) for view in views if view.held_slots < view.slots), key=_run_s)
+    soon_s = idle[0][0] if idle else inf
+    if soon_s <= scene.asked.early_s:
+        kept = KEPT * scene.known.fleet.slots * scene.share(len(views))
+        return [scene.foreseen(scene.offer(view)) for _, view in _early(idle, scene.asked.early_s, kept)]
+    busy = [view for view in views if view.held_slots >= view.slots][:LOOKED_AT]
     # Apart, so that fast VMs that are full can't crowd out those that have room.
-    queued = _fastest(scene, (view for view in views if view.held_slots >= view.slots), soon_s)
-    full = _fastest(scene, islice(scene.full(), LOOKED_AT - len(views)), soon_s)
+    queued = _fastest(scene, busy, soon_s)
+    full = _fastest(scene, islice(scene.full(), max(0, LOOKED_AT - len(views))), soon_s)
     return [scene.foreseen(scene.offer(view)) for _, view in [*_idlest(idle, soon_s), *queued, *full]]
 
 
-def _fastest(scene: Scene, views: Iterable[VmView], soon_s: float) -> list[tuple[float, VmView]]:
+def _early(idle: Iterable[_Run], enough_s: float, kept: float) -> list[_Run]:
+    """The VMs for a short job: the fastest but for so many kept slots, the least filled first.
+
+    Faster ones follow, to be seen. Where the slots kept are all there are, the slowest is left.
+    """
+    early = [run for run in idle if run[0] <= enough_s]
+    slots = accumulate(view.slots - view.held_slots for _, view in early)
+    last = next((place for place, many in enumerate(slots) if many > kept), len(early) - 1)
+    near = [run for run in early[: last + 1] if run[0] * NEAR >= early[last][0]]
+    faster = early[: last + 1 - len(near)]
+    near.sort(key=lambda run: (run[1].held_slots / run[1].slots, -run[0]))
+    return [*near, *faster][:SHOWN]
+
+
+def _fastest(scene: Scene, views: Iterable[VmView], soon_s: float) -> list[_Run]:
     runs = [(run_s, view) for view in views if (run_s := scene.run_s(view.name)) * NEAR < soon_s]
     return sorted(runs, key=_run_s)[:ASKED]
 
 
-def _idlest(idle: list[tuple[float, VmView]], soon_s: float) -> list[tuple[float, VmView]]:
+def _idlest(idle: list[_Run], soon_s: float) -> list[_Run]:
     """The least filled of those that end it about as soon as the soonest does, then those that end it next."""
     near = [run for run in idle if run[0] <= soon_s * NEAR]
     near.sort(key=lambda run: (run[1].held_slots / run[1].slots, run[0]))
-    if len(near) >= SHOWN:
-        return near[:SHOWN]
-    return near + sorted((run for run in idle if run[0] > soon_s * NEAR), key=_run_s)[: SHOWN - len(near)]
+    return [*near, *idle[len(near) :]][:SHOWN]
 
 
-def _run_s(run: tuple[float, VmView]) -> float:
+def _run_s(run: _Run) -> float:
     return run[0]
 
 
 def choose(asked: Asked, offers: Sequence[Offer]) -> Decision:
     """Take the soonest end; of VMs that end it about as soon, the least filled.
 
-    A full VM is waited for when the job, and those behind it in line, are expected to end clearly sooner so. The cloud
-    takes the job when it is expected to be sooner than any VM, waiting included.
+    A short job takes the slowest of the VMs offered that ends it soon enough. A full VM is waited for when the job,
+    and those behind it in line, are expected to end sooner so. The cloud takes the job when it is expected to be sooner
+    than any VM, waiting included.
     """
+    cloud_s = asked.cloud.end_s if asked.cloud.open else inf
+    early = [offer for offer in offers if offer.end_s <= asked.early_s and _has_idle_slot(offer, asked.slots)]
+    if early:
+        return _short(asked, early)
     local = _local(asked, offers)
-    cloud_s = asked.cloud.end_s
-    if asked.cloud.open and cloud_s < min(local.free_s, local.turn_s):
+    if cloud_s < min(local.free_s, local.turn_s):
         return Decision("cloud", _why_cloud(cloud_s, local), _by_end(offers))
     if local.waits:
         return _waiting(local)
@@ -72,6 +102,21 @@ def choose(asked: Asked, offers: Sequence[Offer]) -> Decision:
     soonest = f"the soonest end where there is room, in {best.end_s:g} s"
     said = soonest if near == 1 else f"the least filled of {near} that should end it soonest"
     return Decision("vm", said, [best, *weighed, *local.free[1:near], *later][:SHOWN])
+
+
+def _has_idle_slot(offer: Offer, slots: int) -> bool:
+    return offer.held < offer.slots and offer.fits(slots)
+
+
+def _short(asked: Asked, early: Sequence[Offer]) -> Decision:
+    slow_s = max(offer.end_s for offer in early)
+    near = [offer for offer in early if offer.end_s * NEAR >= slow_s]
+    near.sort(key=lambda offer: (offer.filled(asked.slots), -offer.end_s, offer.vm))
+    faster = _by_end([offer for offer in early if offer.end_s * NEAR < slow_s])
+    said = f"soon enough, in {near[0].end_s:g} s"
+    if faster:
+        said += "; faster VMs are kept for longer jobs"
+    return Decision("vm", said, [*near, *faster][:SHOWN])
 
 
 class _Local(NamedTuple):
@@ -99,7 +144,7 @@ class _Local(NamedTuple):
 
     @property
     def waits(self) -> bool:
-        return not self.free or self.turn_s * SOONER < self.free_s
+        return not self.free or self.full_s * NEAR + LINE * self.behind_s < self.free_s
 
 
 def _local(asked: Asked, offers: Sequence[Offer]) -> _Local:

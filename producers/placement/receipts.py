@@ -10,15 +10,11 @@ CLOSED = CloudSeen(open=False)
 
 
 def limits(asked: Asked, policy: Policy) -> dict[str, float]:
-    """The settings and circumstances that the policy read, by short names."""
+    """The settings and circumstances that the policy read, by short names; without seconds that are 0, to be short."""
     rules = asked.rules
-    known = {
-        "cpu": rules.cpu_threshold,
-        "ram": rules.ram_threshold,
-        "slots": asked.slots,
-        "behind_s": asked.behind_s,
-    }
-    return {name: known[name] for name in policy.reads}
+    known = {"cpu": rules.cpu_threshold, "ram": rules.ram_threshold, "slots": asked.slots}
+    known |= {name: value for name in ("behind_s", "enough_s") if (value := getattr(asked, name))}
+    return {name: known[name] for name in policy.reads if name in known}
 
 
 def candidate(offer: Offer, asked: Asked, policy: Policy) -> Candidate:
@@ -79,7 +75,8 @@ def _offer(told: Candidate) -> Offer:
 def _asked(event: JobEvent) -> Asked:
     known, default = event.limits, Rules()
     rules = Rules(event.policy or "", known.get("cpu", default.cpu_threshold), known.get("ram", default.ram_threshold))
-    return Asked(int(known.get("slots", 1)), rules, event.cloud or CLOSED, known.get("behind_s", 0.0))
+    cloud, slots = event.cloud or CLOSED, int(known.get("slots", 1))
+    return Asked(slots, rules, cloud, known.get("behind_s", 0.0), known.get("enough_s", 0.0))
 
 
 def _excess(event: JobEvent) -> int:
@@ -87,13 +84,21 @@ def _excess(event: JobEvent) -> int:
 
 
 def _without_last(event: JobEvent) -> JobEvent:
-    chosen = replay(event)
-    while event.candidates and _excess(event) > 0:
-        fewer = event.model_copy(update={"candidates": event.candidates[:-1]})
-        if replay(fewer) != chosen:
-            break
-        event = fewer
+    chosen, all_told = replay(event), event.candidates
+    for many in range(_affordable(event), len(all_told)):
+        fewer = event.model_copy(update={"candidates": all_told[:many]})
+        if replay(fewer) == chosen:
+            return fewer
     return event
+
+
+def _affordable(event: JobEvent) -> int:
+    """How many candidates fit: told by their lengths, since to write the whole event each time takes long."""
+    excess, many = _excess(event), len(event.candidates)
+    while many and excess > 0:
+        many -= 1
+        excess -= len(event.candidates[many].model_dump_json(exclude_none=True).encode()) + 1
+    return many
 
 
 def _with_shorter_reason(event: JobEvent) -> JobEvent:

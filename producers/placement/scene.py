@@ -25,13 +25,13 @@ class Known:
 
 @dataclass(slots=True)
 class Scene:
-    """One job, and what is known at this moment. `now` is the fleet's clock, seconds."""
+    """One job, and what is known at this moment. `now` is the fleet's clock, seconds; `typical` the run anywhere."""
 
     wish: Wish
     asked: Asked
     known: Known
     now: float
-    _typical: Range | None = None
+    typical: Range
 
     def open(self) -> Iterator[VmView]:
         """The VMs with room for the job, but the one to avoid; least recently changed first."""
@@ -40,6 +40,10 @@ class Scene:
         if wish.slots == 1 and wish.avoid is None:
             return iter(views)
         return (view for view in views if view.name != wish.avoid and has_room(view, wish.slots))
+
+    def share(self, looked_at: int) -> float:
+        """Which share of the VMs with room so many are, 0 to 1."""
+        return min(1.0, looked_at / max(1, len(self.known.fleet.open(self.wish.operation))))
 
     def full(self) -> Iterator[VmView]:
         """Those of the first VMs that serve it, the one to avoid left out, which have no room for it."""
@@ -63,7 +67,7 @@ class Scene:
 
     def run_s(self, vm: str) -> float:
         """How long the job is expected to run on a VM, as likely longer as shorter."""
-        return self._typically().p50 * self.known.estimates.factor(self.wish.operation, vm)
+        return self.typical.p50 * self.known.estimates.factor(self.wish.operation, vm)
 
     def foreseen(self, offer: Offer) -> Offer:
         """The offer with the job's end: the wait for a slot, and the run.
@@ -74,14 +78,9 @@ class Scene:
         factor = self.known.estimates.factor(self.wish.operation, offer.vm)
         is_idle = offer.held < offer.slots
         wait_s = 0.0 if is_idle else self.known.work.wait_s(offer.vm, offer.slots, self.now)
-        typical = self._typically()
+        typical = self.typical
         end_s, late_s = wait_s + typical.p50 * factor, wait_s + typical.p90 * factor
         return Offer(*offer[:7], int(end_s * 1000 + 0.5) / 1000, int(late_s * 1000 + 0.5) / 1000)
-
-    def _typically(self) -> Range:
-        if self._typical is None:
-            self._typical = self.known.estimates.typical(self.wish.operation, self.wish.megapixels)
-        return self._typical
 
 
 def has_room(view: VmView, slots: int) -> bool:

@@ -660,3 +660,16 @@ def test_a_vm_that_says_it_holds_nothing_has_nothing_left_to_do() -> None:
         desk.now += 1
         desk.beat("vm1")
     assert len(desk.dispatcher._work) == 0
+
+
+def test_the_next_job_is_bound_to_a_vm_only_when_a_slot_is_about_to_be_free() -> None:
+    desk = Desk("vm1", config={"lead_s": 0.02})
+    assert desk.dispatcher.wake_s is None
+    the(desk.job())
+    assert desk.dispatcher.wake_s is None  # nobody waits
+    line_up(desk, headers={"user": "anna"})
+    line_up(desk, headers={"user": "ben"}, message_id="b", priority=9)
+    wake_s = desk.dispatcher.wake_s or 0
+    assert desk.now < wake_s < desk.now + 0.05
+    assert where(desk.dispatcher.wake(at(wake_s))) == [("b", "vm.vm1")]
+    assert desk.status().waiting["sketch"] == "every slot is taken"

@@ -150,6 +150,30 @@ def test_operations_without_end_take_no_memory_without_end(monkeypatch: pytest.M
     assert estimates.predict("one-too-many", 2).p50 == 1
 
 
+def test_soon_enough_is_what_the_longest_of_the_latest_jobs_take_anywhere() -> None:
+    estimates = Estimates()
+    assert estimates.enough_s(0.1) == 0, "nothing is known of the others"
+    for _ in range(100):
+        estimates.observe("sketch", 2.0, "vm1", 0.1)
+        estimates.observe("caption", 2.0, "vm1", 3.0)
+    enough_s = estimates.enough_s(0.1)
+    assert enough_s == pytest.approx(3, rel=0.1)
+    assert estimates.enough_s(enough_s * 0.49) == enough_s
+    assert estimates.enough_s(enough_s * 0.5) == 0, "a long job can't be too soon"
+
+
+def test_where_all_jobs_are_alike_none_is_short() -> None:
+    assert learnt(100, "sketch", vm1=0.1).enough_s(0.1) == 0
+
+
+def test_long_jobs_of_another_day_are_forgotten() -> None:
+    estimates = learnt(100, "caption", vm1=3.0)
+    assert estimates.enough_s(0.1) > 2
+    for _ in range(600):
+        estimates.observe("sketch", 2.0, "vm1", 0.1)
+    assert estimates.enough_s(0.1) == 0
+
+
 anything = st.floats() | st.sampled_from([0.0, -1.0, inf, -inf, nan, 1e308])
 
 

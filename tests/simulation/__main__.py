@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.simulation import experiments, plots, tables
-from tests.simulation.vms import unequal_vms
+from tests.simulation.vms import VmSpec, unequal_vms
 from tests.simulation.workloads import Demand
 
 
@@ -21,7 +21,9 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--tail", choices=("lognormal", "pareto"), default="lognormal")
     parser.add_argument("--burst", type=float, default=1.0, help="rate in bursts over the mean rate")
     parser.add_argument("--policies", type=_words, default=list(experiments.POLICIES))
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--speeds", type=_floats, default=[0.5, 2.0], help="of the slowest VM, and of the fastest")
+    parser.add_argument("--stragglers", action="store_true", help="a fifth of the VMs turns slow for 20 s (`compare`)")
+    parser.add_argument("--seeds", type=_integers, default=[1], help="runs of their own; plots show the first one's")
     parser.add_argument("--out", type=Path, default=Path("simulation"), help="folder for the plots")
     parser.add_argument("--profile", action="store_true", help="where the processor's time goes, by module")
     return parser.parse_args()
@@ -39,31 +41,43 @@ def _words(text: str) -> list[str]:
     return text.split(",")
 
 
-def _demand(args: argparse.Namespace, load: float, zipf: float = 1.0) -> Demand:
-    return Demand(args.jobs, load, users=args.users, zipf=zipf, tail=args.tail, burst=args.burst, seed=args.seed)
+def _demand(args: argparse.Namespace, load: float, zipf: float = 1.0, seed: int | None = None) -> Demand:
+    seed = args.seeds[0] if seed is None else seed
+    return Demand(args.jobs, load, users=args.users, zipf=zipf, tail=args.tail, burst=args.burst, seed=seed)
+
+
+def _fleet(args: argparse.Namespace, seed: int | None = None) -> tuple[VmSpec, ...]:
+    seed = args.seeds[0] if seed is None else seed
+    return unequal_vms(args.vms[0], seed=seed, speeds=(args.speeds[0], args.speeds[1]))
 
 
 def compare(args: argparse.Namespace) -> None:
     """Compare the policies at every load."""
-    demands = [_demand(args, load) for load in args.load]
-    measured = experiments.compare(demands, unequal_vms(args.vms[0], seed=args.seed), args.policies)
-    _say(tables.measurements(measured))
-    _say("\nThe 99th percentile, seconds:\n")
-    _say(tables.side_by_side(measured))
-    plots.tails(measured, args.out / "tails.svg")
+    draw = experiments.straggling if args.stragglers else experiments.scenario
+    runs = []
+    for seed in args.seeds:
+        demands = [_demand(args, load, seed=seed) for load in args.load]
+        runs.append(experiments.compare(demands, _fleet(args, seed), args.policies, draw))
+        _say(tables.measurements(runs[-1]))
+    _say("\nThe 50th and the 99th percentile, seconds:\n")
+    _say(tables.side_by_side([one for measured in runs for one in measured]))
+    plots.tails(runs[0], args.out / "tails.svg")
 
 
 def scale(args: argparse.Namespace) -> None:
     """Every policy on fleets of several sizes."""
-    measured = experiments.scale(_demand(args, args.load[0]), args.vms, args.policies)
+    runs = [experiments.scale(_demand(args, args.load[0], seed=seed), args.vms, args.policies) for seed in args.seeds]
+    measured = [one for run in runs for one in run]
     _say(tables.measurements(measured))
-    plots.growth(measured, args.out / "scale.svg")
+    _say("\nThe 50th and the 99th percentile, seconds:\n")
+    _say(tables.side_by_side(measured))
+    plots.growth(runs[0], args.out / "scale.svg")
 
 
 def herding(args: argparse.Namespace) -> None:
     """What stale heartbeats do to a rule that believes them, and to ours."""
     policies = ["naive", *args.policies]
-    measured = experiments.compare([_demand(args, args.load[0])], unequal_vms(args.vms[0], seed=args.seed), policies)
+    measured = experiments.compare([_demand(args, args.load[0])], _fleet(args), policies)
     _say(tables.measurements(measured))
     plots.herds(measured, args.out / "herding.png")
 
@@ -71,7 +85,7 @@ def herding(args: argparse.Namespace) -> None:
 def fairness(args: argparse.Namespace) -> None:
     """How an overloaded fleet is shared by users who all want more than there is."""
     demand = _demand(args, 1.5, zipf=0.0)
-    _say(tables.shares(experiments.fairness(demand, unequal_vms(args.vms[0], seed=args.seed), args.policies)))
+    _say(tables.shares(experiments.fairness(demand, _fleet(args), args.policies)))
 
 
 def _say(text: str) -> None:

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tests.simulation.faults import Fault
+from tests.simulation.faults import Fault, stragglers
 from tests.simulation.naive import Naive
 from tests.simulation.outcome import Figures, completion_s, figures, jain, seconds_by_user, sent_between_beats
 from tests.simulation.vms import VmSpec, unequal_vms
@@ -55,9 +55,21 @@ def scenario(
     return Scenario(workload(demand, capacity(vms)), vms, tuple(faults), cloud, seed=demand.seed)
 
 
-def compare(demands: Sequence[Demand], vms: tuple[VmSpec, ...], policies: Sequence[str]) -> list[Measured]:
+def straggling(demand: Demand, vms: tuple[VmSpec, ...]) -> Scenario:
+    """A demand drawn for a fleet of which a fifth turns slow for a while."""
+    put = scenario(demand, vms)
+    slow = stragglers([vm.name for vm in vms], until_s=float(put.workload.arrival_s[-1]), seed=demand.seed)
+    return replace(put, faults=slow)
+
+
+Draw = Callable[[Demand, tuple[VmSpec, ...]], Scenario]
+
+
+def compare(
+    demands: Sequence[Demand], vms: tuple[VmSpec, ...], policies: Sequence[str], draw: Draw = scenario
+) -> list[Measured]:
     """Every policy under every demand: the same jobs, the same VMs."""
-    return [measure(policy, scenario(demand, vms), demand.load) for demand in demands for policy in policies]
+    return [measure(policy, draw(demand, vms), demand.load) for demand in demands for policy in policies]
 
 
 def scale(demand: Demand, sizes: Sequence[int], policies: Sequence[str]) -> list[Measured]:

@@ -24,6 +24,13 @@ class Fault:
     for_s: float
 
 
+def stragglers(vms: Sequence[str], *, until_s: float, seed: int) -> tuple[Fault, ...]:
+    """A fifth of the VMs turns slow, each at a time of its own, for 20 s."""
+    random = Random(seed)
+    slow = random.sample(list(vms), max(1, len(vms) // 5))
+    return tuple(Fault("slow", vm, random.uniform(0.1, 0.8) * until_s, 20.0) for vm in slow)
+
+
 def some_faults(vms: Sequence[str], count: int, *, until_s: float, seed: int) -> tuple[Fault, ...]:
     """`count` faults at random, never two at a time on one VM, and never any on the first VM: someone must work."""
     random = Random(seed)

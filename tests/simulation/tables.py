@@ -39,13 +39,21 @@ def _row(one: Measured) -> list[str]:
 
 
 def side_by_side(measured: Sequence[Measured]) -> str:
-    """The 99th percentile, seconds, one column a policy."""
+    """The 50th and the 99th percentile, seconds, one column a policy; where seeds are several, their geometric mean."""
     policies = list(dict.fromkeys(one.policy for one in measured))
-    found = {(one.vms, one.load, one.policy): one.figures.p99 for one in measured}
-    rows = []
-    for vms, load in dict.fromkeys((one.vms, one.load) for one in measured):
-        rows.append([str(vms), f"{load:.0%}", *(f"{found[vms, load, policy]:.2f}" for policy in policies)])
+    found: dict[tuple[int, float, str], list[tuple[float, float]]] = defaultdict(list)
+    for one in measured:
+        found[one.vms, one.load, one.policy].append((one.figures.p50, one.figures.p99))
+    rows = [
+        [str(vms), f"{load:.0%}", *(_both(found[vms, load, policy]) for policy in policies)]
+        for vms, load in dict.fromkeys((one.vms, one.load) for one in measured)
+    ]
     return table(("VMs", "load", *policies), rows)
+
+
+def _both(percentiles: Sequence[tuple[float, float]]) -> str:
+    p50, p99 = np.exp(np.mean(np.log(percentiles), axis=0))
+    return f"{p50:.2f} / {p99:.2f}"
 
 
 def shares(found: Sequence[Shares]) -> str:

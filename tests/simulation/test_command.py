@@ -25,6 +25,17 @@ def test_a_question_is_answered(
     assert {path.name for path in tmp_path.iterdir()} == drawn
 
 
+def test_several_seeds_are_summed_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ["--vms", "5", "--jobs", "60", "--load", "0.7", "--policies", "predictive", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["simulation", "compare", "--seeds", "1,2", "--stragglers", *sizes])
+    main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| 5 ")]
+    assert len(rows) == 3, "one for each seed, and their mean"
+    assert " / " in rows[-1]
+
+
 def test_a_profile_names_modules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,12 +59,12 @@ def test_the_same_seed_gives_the_same_run() -> None:
 
 def test_what_the_vms_cannot_hold_overflows_into_a_cloud() -> None:
     vms = unequal_vms(2)
-    demand = Demand(80, 1.5, seed=7)
+    demand = Demand(200, 3.0, seed=7)
     alone, helped = (
         run(scenario(demand, vms, cloud=cloud), lambda: dispatcher("threshold")) for cloud in (None, CloudSpec())
     )
     assert alone.end.count("cloud") == 0
-    assert 0 < helped.end.count("cloud") < 80
+    assert 0 < helped.end.count("cloud") < 200
     assert max(helped.ended_s) < max(alone.ended_s)
 
 

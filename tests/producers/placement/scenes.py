@@ -25,8 +25,8 @@ def offer(vm: str = "vm1", **figures: Any) -> Offer:
     return Offer(vm, **known)
 
 
-def asked(cloud: CloudSeen = CLOSED, slots: int = 1, behind_s: float = 0.0, **rules: Any) -> Asked:
-    return Asked(slots, Rules(**rules), cloud, behind_s)
+def asked(cloud: CloudSeen = CLOSED, slots: int = 1, behind_s: float = 0.0, enough_s: float = 0.0) -> Asked:
+    return Asked(slots, Rules(), cloud, behind_s, enough_s)
 
 
 def beat(vm: str = "vm1", **said: Any) -> Heartbeat:

@@ -14,8 +14,9 @@ def cloud(end_s: float) -> CloudSeen:
     return CloudSeen(open=True, end_s=end_s)
 
 
-def chosen(*offers: Offer, end_s: float | None = None, behind_s: float = 0.0) -> str | None:
-    decision = choose(asked(CLOSED if end_s is None else cloud(end_s), behind_s=behind_s), offers)
+def chosen(*offers: Offer, end_s: float | None = None, behind_s: float = 0.0, enough_s: float = 0.0) -> str | None:
+    seen = CLOSED if end_s is None else cloud(end_s)
+    decision = choose(asked(seen, behind_s=behind_s, enough_s=enough_s), offers)
     return decision.shown[0].vm if decision.route == "vm" else decision.route
 
 
@@ -37,13 +38,13 @@ def test_a_full_vm_that_ends_it_clearly_sooner_is_waited_for() -> None:
 
 
 def test_a_full_vm_that_is_only_a_little_sooner_is_not_waited_for() -> None:
-    assert chosen(offer("slow", end_s=3.0), offer("fast", end_s=2.0, held=3)) == "slow"
+    assert chosen(offer("slow", end_s=2.1), offer("fast", end_s=2.0, held=3)) == "slow"
 
 
 def test_with_a_line_behind_it_the_job_does_not_leave_a_slow_vm_idle() -> None:
     offers = offer("slow", end_s=8.0), offer("fast", end_s=2.0, held=3)
-    assert chosen(*offers, behind_s=3.0) is None
-    assert chosen(*offers, behind_s=4.0) == "slow"
+    assert chosen(*offers, behind_s=1.1) is None
+    assert chosen(*offers, behind_s=1.2) == "slow"
 
 
 def test_the_cloud_takes_it_when_it_is_sooner_than_every_vm() -> None:
@@ -53,8 +54,8 @@ def test_the_cloud_takes_it_when_it_is_sooner_than_every_vm() -> None:
 
 
 def test_a_full_vm_that_is_sooner_than_the_cloud_keeps_the_job_at_home() -> None:
-    offers = offer("slow", end_s=2.5), offer("fast", end_s=1.8, held=3)
-    assert chosen(*offers, end_s=2.0) == "slow"
+    offers = offer("slow", end_s=1.88), offer("fast", end_s=1.8, held=3)
+    assert chosen(*offers, end_s=1.85) == "slow"
     assert chosen(*offers, end_s=1.7) == "cloud"
     assert chosen(offer("fast", end_s=1.8, held=3), end_s=2.0) is None
 
@@ -73,9 +74,37 @@ def test_where_nothing_is_known_of_any_vm_the_cloud_takes_it_or_it_waits() -> No
 
 
 def test_what_was_weighed_against_the_chosen_vm_is_never_left_out() -> None:
-    many = [offer(f"vm{n}", end_s=2.0 + n / 100) for n in range(5)]
+    many = [offer(f"vm{n}", end_s=1.85 + n / 100) for n in range(5)]
     full = offer("full", end_s=1.8, held=3)
     assert [told.vm for told in choose(asked(), [*many, full]).shown] == ["vm0", "full", "vm1", "vm2", "vm3"]
+
+
+# -- short jobs
+
+
+def test_a_short_job_takes_the_slowest_vm_that_ends_it_soon_enough() -> None:
+    offers = offer("slow", end_s=2.2), offer("middle", end_s=1.9), offer("fast", end_s=0.5)
+    decision = choose(asked(enough_s=2.0), offers)
+    assert [told.vm for told in decision.shown] == ["middle", "fast"]
+    assert decision.reason == "soon enough, in 1.9 s; faster VMs are kept for longer jobs"
+    assert chosen(*offers) == "fast"
+
+
+def test_of_vms_about_as_slow_a_short_job_takes_the_least_filled() -> None:
+    decision = choose(asked(enough_s=2.0), [offer("vm1", end_s=1.0, held=1), offer("vm2", end_s=0.96)])
+    assert (decision.shown[0].vm, decision.reason) == ("vm2", "soon enough, in 0.96 s")
+
+
+def test_a_short_job_does_not_line_up_to_be_soon_enough() -> None:
+    assert chosen(offer("vm1", end_s=1.0, held=2), offer("vm2", end_s=0.5), enough_s=2.0) == "vm2"
+    assert chosen(offer("vm1", end_s=1.0, held=2), offer("vm2", end_s=0.9, held=2), enough_s=2.0) == "vm2"
+
+
+def test_what_the_cloud_would_end_sooner_is_not_soon_enough() -> None:
+    offers = offer("slow", end_s=1.9), offer("fast", end_s=0.5)
+    assert chosen(*offers, enough_s=2.0, end_s=1.95) == "slow"
+    assert chosen(*offers, enough_s=2.0, end_s=1.0) == "fast"
+    assert chosen(*offers, enough_s=2.0, end_s=0.4) == "cloud"
 
 
 # -- on a real fleet
@@ -83,9 +112,37 @@ def test_what_was_weighed_against_the_chosen_vm_is_never_left_out() -> None:
 
 def unequal() -> Known:
     vms = known(beat("slow"), beat("fast"))
-    runs(vms, "slow", 8.0)
-    runs(vms, "fast", 1.0)
+    for _ in range(50):
+        vms.estimates.observe("sketch", 2.0, "slow", 8.0)
+        vms.estimates.observe("sketch", 2.0, "fast", 1.0)
     return vms
+
+
+def with_captions(*speeds: tuple[str, float]) -> Known:
+    """VMs that are known for how long a caption takes there, and that take a tenth of it for a sketch."""
+    vms = known(*(beat(vm) for vm, _ in speeds))
+    for _ in range(100):
+        for vm, seconds in speeds:
+            vms.estimates.observe("caption", 2.0, vm, seconds)
+            vms.estimates.observe("sketch", 2.0, vm, seconds / 10)
+    return vms
+
+
+def test_the_fastest_slots_are_kept_for_long_jobs() -> None:
+    vms = with_captions(*((f"vm{n}", 1.0 + n / 4) for n in range(10)))
+    went = []
+    for _ in range(20):
+        went.append(where(vms))
+        fill(vms, went[-1], went.count(went[-1]))
+    others = [f"vm{n}" for n in range(1, 10) for _ in range(2)]
+    assert went == ["vm0", *others, "vm0"], "one slot of twenty, while there are others"
+
+
+def test_a_slow_vm_is_spared_a_short_job_while_there_are_faster_ones_to_spare() -> None:
+    vms = with_captions(("vm1", 1.0), ("vm2", 1.5), ("vm3", 60.0))
+    fill(vms, "vm1", 2)
+    fill(vms, "vm2", 1)
+    assert where(vms) == "vm2", "a sketch on vm3 would take longer than most captions do elsewhere"
 
 
 def where(vms: Known, behind_s: float = 0.0) -> str:

@@ -124,10 +124,10 @@ def test_what_was_waited_for_is_kept_where_the_cloud_would_win_without_it() -> N
     runs(vms, slow, 2.0)
     runs(vms, fast, 0.7)
     fill(vms, fast, 3)
-    choice = choose(vms, "predictive", CloudSeen(open=True, end_s=1.6))
+    choice = choose(vms, "predictive", CloudSeen(open=True, end_s=1.6), behind_s=0.5)
     assert isinstance(choice, ToVm)
     assert [told.vm for told in choice.candidates] == [slow, fast]
-    fit = fitted(routed(choice, job="j" * 255, user="u" * 128, reason="r" * 200))
+    fit = fitted(routed(choice, job="j" * 240, user="u" * 128, reason="r" * 200))
     assert [told.vm for told in fit.candidates] == [slow, fast]
     assert size(fit) <= RECEIPT_BYTES
 

@@ -8,7 +8,7 @@ from tests.producers.placement.scenes import CLOSED, NOW, OPEN, asked, beat, fil
 
 def scene(vms: Known, *, cloud_open: bool = False, slots: int = 1, avoid: str | None = None) -> Scene:
     wish = Wish("sketch", megapixels=2.0, slots=slots, avoid=avoid)
-    return Scene(wish, asked(OPEN if cloud_open else CLOSED, slots), vms, NOW)
+    return Scene(wish, asked(OPEN if cloud_open else CLOSED, slots), vms, NOW, vms.estimates.typical("sketch", 2.0))
 
 
 def names(offers: list[Offer]) -> list[str]:
@@ -45,7 +45,7 @@ def test_a_vm_with_too_little_room_for_a_big_job_counts_as_full() -> None:
 
 @given(fleets(), wishes)
 def test_a_view_has_room_exactly_if_its_offer_fits(vms: Known, wish: Wish) -> None:
-    here = Scene(wish, asked(slots=wish.slots), vms, NOW)
+    here = Scene(wish, asked(slots=wish.slots), vms, NOW, vms.estimates.typical("sketch", 2.0))
     for view in vms.fleet.serving(wish.operation):
         assert has_room(view, wish.slots) == here.offer(view).fits(wish.slots)
 
