@@ -173,6 +173,10 @@ class Dispatcher:
                 self._cloud.heard(event, now.mono_s)
         return []
 
+    def knows(self, vm: str) -> bool:
+        """Whether a VM of this name was heard within a day."""
+        return self._fleet.knows(vm)
+
     def bridges(self, consumers: int, now: Moment) -> list[Command]:
         """So many consume `overflow`, ourselves included."""
         # A consumer that was cancelled counts for as long as something of its is unacked.

@@ -37,6 +37,9 @@ class Follower(Protocol):
     def cancel(self, order: Cancel, ticket: int) -> str:
         """A job is to be cancelled; returns what to tell. The follower settles the ticket."""
 
+    def knows(self, vm: str) -> bool:
+        """Whether a VM of this name was heard."""
+
 
 class Leadership:
     """This router's part in the choice of the active one."""
@@ -117,6 +120,8 @@ class Leadership:
             self._reply(delivery.message, self._follower.cancel(command, self._tickets.hold(delivery)))
             return
         self._orders, said = carried_out(self._orders, command)
+        if isinstance(command, Drain) and not self._follower.knows(command.vm):
+            said += "; no VM of this name was heard yet"
         self._follower.follow(self._orders)
         log.info("ordered: %s", said)
         self._publish(self._orders).add_done_callback(partial(self._ordered, delivery, said))

@@ -150,6 +150,10 @@ class Router:
         self._perform(commands)
         return said
 
+    def knows(self, vm: str) -> bool:
+        """Whether a VM of this name was heard."""
+        return self._dispatcher.knows(vm)
+
     def _forget(self) -> None:
         self._tickets.forget()
         self._dispatcher.forget()

@@ -110,6 +110,10 @@ class Fleet:
             self._index.changed(self._views.pop(name), None)
         return self._told()
 
+    def knows(self, vm: str) -> bool:
+        """Whether a VM of this name was heard within a day."""
+        return vm in self._vms
+
     # -- what becomes of jobs
 
     def placed(self, vm: str, placement: str, now: float, slots: int = 1) -> None:

@@ -44,6 +44,9 @@ class Candidate:
     def follow(self, orders: Orders) -> None:
         self.orders.append(orders)
 
+    def knows(self, vm: str) -> bool:
+        return vm == "vm1"
+
     def cancel(self, order: Cancel, ticket: int) -> str:
         self.cancelled.append(order.job)
         self.tickets.settle(ticket)
@@ -103,6 +106,15 @@ async def test_a_cancel_is_passed_on_and_answered(amqp_url: str) -> None:
             order(foreign, Cancel(job="j1"), reply_to=replies)
             assert (await foreign.get(replies)).body == b"noted"
             assert router.cancelled == ["j1"]
+
+
+async def test_a_drain_of_a_vm_never_heard_of_is_kept_and_says_so(amqp_url: str) -> None:
+    async with standing(amqp_url, "r1") as router:
+        with Foreign(amqp_url) as foreign:
+            replies = foreign.queue()
+            order(foreign, Drain(vm="vm9"), reply_to=replies)
+            assert (await foreign.get(replies)).body == b"vm9 is drained; no VM of this name was heard yet"
+            assert router.orders[-1].drained == {"vm9"}
 
 
 async def test_garbage_is_answered_and_dropped(amqp_url: str) -> None:
