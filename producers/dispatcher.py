@@ -12,8 +12,7 @@ from bus.errors import BadInput
 from bus.events import AnyEvent, BridgeStatus, Heartbeat, JobEvent, RouterStatus
 from bus.messages import Job, Message, operation_problem
 from bus.problems import Kind, Problem
-from bus.topology import CLOUD_KEY, DEFAULT_EXCHANGE, JOBS, OPERATIONS, OVERFLOW, parked_queue, vm_of, vm_queue
-from producers import placement
+from bus.topology import JOBS, OPERATIONS, OVERFLOW, parked_queue, vm_of
 from producers.admission import Admission, Config
 from producers.ahead import LookAhead
 from producers.cancels import Cancels
@@ -33,18 +32,15 @@ from producers.commands import (
 from producers.estimates import Estimates
 from producers.learning import Learning
 from producers.line import Line
-from producers.placed import Placed, mark
-from producers.placement import Choice, Known, Overflow, Park, ToVm, Wait
-from producers.steps import routed, told
+from producers.placed import Placed
+from producers.placing import Books, Placer
 from producers.stranded import Stranded
 from producers.waits import Waits
-from producers.work import Outstanding, Work
+from producers.work import Work
 from telemetry.fleet import Change, Fleet
 
 HELD_AT_MOST_S = 1200.0
 """Brokers close the channel of a consumer that holds a message for half an hour."""
-SLOT_PATIENCE_S = 5.0
-"""After so long in line a job that asks for several slots makes do with one less."""
 
 
 class Dispatcher:
@@ -55,10 +51,8 @@ class Dispatcher:
         self._fleet = fleet
         self._config = config
         self._name = name
-        self._looks_back = config.rules.policy == "predictive"
         self._estimates = Estimates()
         self._work = Work()
-        self._known = Known(fleet, self._estimates, self._work)
         self._cloud = Cloud(config.cloud_jobs_per_minute, config.cloud_money_per_day)
         self._ahead = LookAhead(fleet, self._work, config.lead_s)
         self._line = Line(config.user_weights)
@@ -70,9 +64,9 @@ class Dispatcher:
         self._orders = Orders()
         self._places_from: float | None = None
         self._bridges: int | None = None
-        self._waiting: dict[str, str] = {}
         self._stranded = Stranded()
-        self._routed = 0
+        books = Books(fleet, self._estimates, self._work, self._placed, self._waits, self._cloud, self._ahead)
+        self._placer = Placer(config, books)
 
     # -- standing by, and taking over
 
@@ -234,10 +228,10 @@ class Dispatcher:
             at_ms=now.wall_ms,
             active=self._places_from is not None,
             policy=self._config.rules.policy,
-            routed=self._routed,
+            routed=self._placer.routed,
             queued=len(self._line),
             users=self._line.busiest(),
-            waiting=self._stranded.parked | self._waiting,
+            waiting=self._placer.parked | self._placer.waiting,
             paused=tuple(sorted(self._orders.paused)),
             drained=tuple(sorted(self._orders.drained)),
             quarantined=self._quarantined(now),
@@ -259,6 +253,9 @@ class Dispatcher:
     def _collecting(self, now: Moment) -> list[Command]:
         if not self._may_place(now):
             return []
+        served = self._fleet.served - self._orders.paused
+        if not served.isdisjoint(self._placer.parked):
+            self._placer.parked = {name: why for name, why in self._placer.parked.items() if name not in served}
         return [*self._stranded.plan(self._fleet, self._orders.paused, overflow=self._bridges == 0)]
 
     # -- placing
@@ -280,73 +277,14 @@ class Dispatcher:
         commands: list[Command] = []
         if not self._may_place(now):
             return commands
-        self._waiting = {}
+        self._placer.waiting = {}
         self._ahead.open_due(now.mono_s)
 
         def take(held: Held) -> bool:
-            command = self._act(held, self._choose(held, now.mono_s), now)
+            command = self._placer.place(held, self._orders.paused, self._line.total_s - held.seconds, now)
             if command is not None:
                 commands.append(command)
             return command is not None
 
         self._line.serve(now.mono_s, take)
         return commands
-
-    def _choose(self, held: Held, now_s: float) -> Choice:
-        job, wish = held.job, held.wish
-        if job.operation in self._orders.paused:
-            return Park(f"{job.operation} is paused by an operator")
-        first = self._first_run(held, now_s) if held.home is not None else None
-        if first is not None:
-            return first
-        cloud = self._cloud.seen(job.operation, wish.megapixels, wish.local, len(job.body), now_s)
-        if wish.slots > 1:
-            # Single slots are taken as they come free, so one that needs several might wait for ever.
-            wish = replace(wish, slots=max(1, wish.slots - int((now_s - held.arrived_s) / SLOT_PATIENCE_S)))
-        if self._looks_back:
-            wish = replace(wish, behind_s=max(0.0, self._line.total_s - held.seconds))
-        return placement.place(wish, self._known, self._config.rules, cloud, now_s)
-
-    def _first_run(self, held: Held, now_s: float) -> Choice | None:
-        """Send a repeat to the VM of its first run, which answers both, or keeps the answer."""
-        view = self._fleet.views(now_s).get(held.home or "")
-        if view is None or not view.takes_jobs or held.job.operation not in view.operations:
-            return None
-        if view.room > 0:
-            return ToVm(view.name, "a repeat: this VM ran it, and may still keep the answer")
-        if self._fleet.holder(mark(held.job)) == view.name:
-            return Wait(f"its first run is under way on {view.name}")
-        return None
-
-    def _act(self, held: Held, choice: Choice, now: Moment) -> Command | None:
-        match choice:
-            case ToVm():
-                return self._to_vm(held, choice, now)
-            case Overflow():
-                self._routed += 1
-                self._cloud.sent(held.job.operation, choice.cloud.cost, now.mono_s)
-                return Forward(held, CLOUD_KEY, routed(held.job, choice, now))
-            case Park(reason) if held.queue != parked_queue(held.job.operation):
-                self._stranded.parked[held.job.operation] = reason
-                # Parking is no placement: the attempt counted on arrival is taken back.
-                job = held.job.model_copy(update={"attempt": max(0, held.job.attempt - 1)})
-                step = told(held.job, reason, now, state="parked")
-                return Forward(replace(held, job=job), parked_queue(job.operation), step, DEFAULT_EXCHANGE)
-            case Park(reason) | Wait(reason):
-                self._waiting[held.job.operation] = reason
-        return None
-
-    def _to_vm(self, held: Held, choice: ToVm, now: Moment) -> Forward:
-        wish, vm = held.wish, choice.vm
-        job = held.job.model_copy(update={"placement": self._placed.next_id(held.job)})
-        predicted = self._estimates.predict(wish.operation, wish.megapixels, vm)
-        self._fleet.placed(vm, job.place, now.mono_s, slots=choice.slots)
-        outstanding = Outstanding(
-            job.place, vm, job.user, wish.operation, wish.megapixels, choice.slots, predicted, now.mono_s, held.seconds
-        )
-        self._work.placed(outstanding)
-        self._ahead.look(vm, now.mono_s)
-        self._placed.placed(job, vm)
-        self._waits.placed(held.ticket, job.place)
-        self._routed += 1
-        return Forward(replace(held, job=job), vm_queue(vm), routed(job, choice, now))

@@ -8,10 +8,9 @@ from telemetry.fleet import Fleet
 
 
 class Stranded:
-    """What is being collected. `parked` tells why an operation's jobs were set aside."""
+    """What is being collected."""
 
     def __init__(self) -> None:
-        self.parked: dict[str, str] = {}
         self._collected: frozenset[str] = frozenset()
         self._seen: object = None
 
@@ -31,7 +30,6 @@ class Stranded:
             return
         self._seen = seen
         served = fleet.served - paused
-        self.parked = {operation: why for operation, why in self.parked.items() if operation not in served}
         wanted = {vm_queue(name) for name in fleet.stranded} | {parked_queue(name) for name in served}
         if overflow:
             wanted.add(OVERFLOW)

@@ -38,6 +38,7 @@ PURE: dict[str, dict[str, str]] = {
     "producers/line.py": {},
     "producers/megapixels.py": {},
     "producers/placed.py": {},
+    "producers/placing.py": {},
     "producers/retries.py": {},
     "producers/shares.py": {},
     "producers/steps.py": {},

@@ -8,6 +8,7 @@ To leave a slow machine idle while a fast one has a line is right only as long a
 """
 
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 from itertools import accumulate, islice
 from math import inf
 from typing import NamedTuple
@@ -23,7 +24,7 @@ KEPT = 0.05
 WALKED = 256
 """VMs with room among which those with an idle slot are looked for, those first that changed least recently."""
 ASKED = 6
-"""VMs without an idle slot that are asked how long the wait is, those of the shortest runs; as many of full ones."""
+"""VMs without an idle slot that are asked how long the wait is; as many of full ones."""
 LINE = 5.0
 """How many times the line behind a job counts against waiting for a full VM: all in it hope for the same slots."""
 
@@ -33,17 +34,20 @@ _Run = tuple[float, VmView]
 def look(scene: Scene) -> list[Offer]:
     """A short list: idle slots by what a run takes there, then VMs whose line may be worth standing in, or waiting for.
 
-    How long a run takes is quickly told. How long it would wait for a slot is not, and is asked only of VMs so fast
-    that the wait may be made up for.
+    A short job is shown no faster VMs than it may take, but for what a receipt tells. How long a run takes is quickly
+    told. How long it would wait for a slot is not, and is asked only of VMs so fast that the wait may be made up for.
     """
     # Far: a VM just freed stands behind all that have only room to look ahead.
     views = list(islice(scene.open(), WALKED))
     idle = sorted(((scene.run_s(view.name), view) for view in views if view.held_slots < view.slots), key=_run_s)
     soon_s = idle[0][0] if idle else inf
-    if soon_s <= scene.asked.early_s:
+    early_s = scene.asked.early_s
+    if soon_s <= early_s:
         kept = KEPT * scene.known.fleet.slots * scene.share(len(views))
-        return [scene.foreseen(scene.offer(view)) for _, view in _early(idle, scene.asked.early_s, kept)]
+        return [scene.foreseen(scene.offer(view)) for _, view in _early(idle, early_s, kept)]
     busy = [view for view in views if view.held_slots >= view.slots][:LOOKED_AT]
+    if early_s and (lines := _slowest(scene, busy)):
+        return lines
     # Apart, so that fast VMs that are full can't crowd out those that have room.
     queued = _fastest(scene, busy, soon_s)
     full = _fastest(scene, islice(scene.full(), max(0, LOOKED_AT - len(views))), soon_s)
@@ -62,6 +66,14 @@ def _early(idle: Iterable[_Run], enough_s: float, kept: float) -> list[_Run]:
     faster = early[: last + 1 - len(near)]
     near.sort(key=lambda run: (run[1].held_slots / run[1].slots, -run[0]))
     return [*near, *faster][:SHOWN]
+
+
+def _slowest(scene: Scene, views: Iterable[VmView]) -> list[Offer]:
+    """Where a short job that finds no idle slot may stand in line: the slowest VMs that end it soon enough even so."""
+    early_s = scene.asked.early_s
+    runs = [(run_s, view) for view in views if (run_s := scene.run_s(view.name)) <= early_s]
+    asked = nlargest(ASKED, runs, key=_run_s)
+    return [offer for _, view in asked if (offer := scene.foreseen(scene.offer(view))).end_s <= early_s]
 
 
 def _fastest(scene: Scene, views: Iterable[VmView], soon_s: float) -> list[_Run]:

@@ -53,13 +53,10 @@ def fitted(event: JobEvent) -> JobEvent:
     In this order it loses: the last candidates, but none without which its choice would be another; the end of its
     reason; what is only there to be read; and the receipt. An event whose ids alone are too long stays so.
     """
-    if _excess(event) <= 0:
-        return event
-    event = _without_last(event)
-    event = _with_shorter_reason(event)
-    for lost in (_without_remarks, _without_trace, _without_receipt):
-        if _excess(event) > 0:
-            event = lost(event)
+    for shorter in (_without_last, _with_shorter_reason, _without_remarks, _without_trace, _without_receipt):
+        if _excess(event) <= 0:
+            break
+        event = shorter(event)
     return event
 
 
@@ -102,10 +99,8 @@ def _affordable(event: JobEvent) -> int:
 
 
 def _with_shorter_reason(event: JobEvent) -> JobEvent:
-    excess, reason = _excess(event), event.reason or ""
-    if excess <= 0:
-        return event
-    left = len(reason.encode()) - excess - len("…".encode())
+    reason = event.reason or ""
+    left = len(reason.encode()) - _excess(event) - len("…".encode())
     return event.model_copy(update={"reason": f"{cut(reason, left)}…" if left > 0 else None})
 
 

@@ -138,6 +138,13 @@ def test_the_fastest_slots_are_kept_for_long_jobs() -> None:
     assert went == ["vm0", *others, "vm0"], "one slot of twenty, while there are others"
 
 
+def test_a_short_job_stands_in_line_at_a_slow_vm_while_it_ends_soon_enough_there() -> None:
+    vms = with_captions(("vm1", 1.0), ("vm2", 1.1), *((f"vm{n}", 2.0) for n in range(3, 3 + ASKED)))
+    for view in list(vms.fleet.serving("sketch")):
+        fill(vms, view.name, 2)
+    assert where(vms) not in {"vm1", "vm2"}
+
+
 def test_a_slow_vm_is_spared_a_short_job_while_there_are_faster_ones_to_spare() -> None:
     vms = with_captions(("vm1", 1.0), ("vm2", 1.5), ("vm3", 60.0))
     fill(vms, "vm1", 2)
