@@ -9,7 +9,7 @@ from zlib import crc32
 from bus.control import Orders
 from bus.events import AnyEvent, Heartbeat, JobEvent
 from bus.messages import Job
-from bus.topology import CLOUD_KEY, LANES, OVERFLOW, lane
+from bus.topology import CLOUD_KEY, LANES, OVERFLOW, lane, vm_of
 from producers.admission import Config
 from producers.commands import (
     Announce,
@@ -195,8 +195,9 @@ class World:
         if command.key == CLOUD_KEY:
             self._to_cloud(job)
         else:
-            if command.event.vm is not None:
-                self.log.placed(int(job.id), self._numbers[command.event.vm], self.engine.now - MESSAGE_S)
+            vm = vm_of(command.key)
+            if vm is not None:
+                self.log.placed(int(job.id), self._numbers[vm], self.engine.now - MESSAGE_S)
             self.broker.put(command.key, Parcel(job))
         self.broker.ack(command.held.ticket)
 
