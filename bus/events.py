@@ -91,7 +91,7 @@ class JobEvent(WireModel):
     )
     policy: str | None = Field(None, description="The policy that chose.")
     limits: dict[str, float] = Field(default_factory=dict, description="The settings the policy read.")
-    candidates: tuple[Candidate, ...] = Field((), description="The VMs that were looked at, the best five.")
+    candidates: tuple[Candidate, ...] = Field((), description="The VMs that were looked at, the best four.")
     cloud: CloudSeen | None = None
     traceparent: str | None = None
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, TypedDict
 
 from bus.events import Candidate, CloudSeen
 
-SHOWN = 5
+SHOWN = 4
 """Candidates in a receipt at the most, so that an event stays small on a large fleet."""
 
 
