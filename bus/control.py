@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bus.errors import BadInput
-from bus.messages import ANONYMOUS, JSON, Message, ShortStr, WireModel
+from bus.messages import ANONYMOUS, JSON, MOST, Message, ShortStr, WireModel
 from bus.problems import bad_field
 from bus.topology import OPERATIONS, VM_NAME
 
@@ -63,9 +63,9 @@ class Orders(WireModel):
     """
 
     kind: Literal["orders"] = "orders"
-    seq: int = Field(0, ge=0)
-    drained: frozenset[str] = frozenset()
-    paused: frozenset[str] = frozenset()
+    seq: int = Field(0, ge=0, le=MOST)
+    drained: frozenset[ShortStr] = Field(frozenset(), max_length=65_536)
+    paused: frozenset[ShortStr] = Field(frozenset(), max_length=64)
 
 
 Command = Cancel | Drain | Pause | Orders

@@ -3,17 +3,34 @@
 Times named `_ms` are milliseconds since the Unix epoch, `_s` seconds.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from bus.errors import BadInput
-from bus.messages import ANONYMOUS, JSON, Message, WireModel, cut
+from bus.messages import ANONYMOUS, JSON, MOST, Message, ShortStr, WireModel, cut
 from bus.problems import bad_field
 from bus.topology import VM_NAME
 
 RECEIPT_BYTES = 1024
 """The most a job's event takes as JSON; a receipt leaves out its last candidates to fit."""
+MOST_SLOTS = 4096
+"""The most slots, and jobs held, that a VM is believed to have."""
+MOST_VMS = 65_536
+_FEW = 64
+"""The most of anything there is one of for each operation, setting or candidate."""
+
+
+def _not_below_zero(value: Any) -> Any:
+    return max(0, value) if isinstance(value, int) else value
+
+
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Slots = Annotated[int, Field(ge=0, le=MOST_SLOTS)]
+Seconds = Annotated[float, Field(ge=0)]
+PassedMs = Annotated[Count, BeforeValidator(_not_below_zero)]
+"""Milliseconds between the clocks of two machines: where they disagree, none have passed."""
+FewNames = Annotated[tuple[ShortStr, ...], Field(max_length=_FEW)]
 
 
 class Heartbeat(WireModel):
@@ -21,22 +38,26 @@ class Heartbeat(WireModel):
 
     kind: Literal["heartbeat"] = "heartbeat"
     vm: str = Field(pattern=VM_NAME)
-    session: str = Field(description="New with each start of the VM: tells a restart from a late beat.")
-    started_ms: int = Field(description="When this session began.")
-    seq: int = Field(ge=0, description="Counts the beats of a session.")
-    at_ms: int
+    session: ShortStr = Field(description="New with each start of the VM: tells a restart from a late beat.")
+    started_ms: Count = Field(description="When this session began.")
+    seq: Count = Field(description="Counts the beats of a session.")
+    at_ms: Count
     cpu_percent: float = Field(ge=0, le=100)
     ram_percent: float = Field(ge=0, le=100)
-    cores: float = Field(gt=0, description="Processors this VM may use; a fraction under a cgroup quota.")
-    slots: int = Field(ge=0, description="Jobs it runs at a time; 0 takes none.")
-    look_ahead: int = Field(0, ge=0, description="Jobs it may hold beyond its slots.")
-    running: int = Field(0, ge=0)
-    held: tuple[str, ...] = Field((), description="Placements delivered to the worker and not yet answered.")
-    oldest_running_s: float | None = None
-    operations: tuple[str, ...] = ()
-    not_served: dict[str, str] = Field(default_factory=dict, description="Operation -> why, and how to mend it.")
+    cores: float = Field(gt=0, le=65_536, description="Processors this VM may use; a fraction under a cgroup quota.")
+    slots: Slots = Field(description="Jobs it runs at a time; 0 takes none.")
+    look_ahead: Slots = Field(0, description="Jobs it may hold beyond its slots.")
+    running: Slots = 0
+    held: tuple[ShortStr, ...] = Field(
+        (), max_length=MOST_SLOTS, description="Placements delivered to the worker and not yet answered."
+    )
+    oldest_running_s: Seconds | None = None
+    operations: FewNames = ()
+    not_served: dict[ShortStr, str] = Field(
+        default_factory=dict, max_length=_FEW, description="Operation -> why, and how to mend it."
+    )
     worker: Literal["ready", "starting", "draining", "absent"] = "absent"
-    done: int = Field(0, ge=0, description="Jobs answered since the session began.")
+    done: Count = Field(0, description="Jobs answered since the session began.")
 
 
 class Candidate(WireModel):
@@ -45,12 +66,12 @@ class Candidate(WireModel):
     vm: str
     load: float = Field(description="CPU percent, with a processor's share for each job sent since the beat.")
     ram: float = Field(0.0, description="RAM percent.")
-    age_s: float = Field(description="Age of those figures.")
-    held: int = Field(description="Jobs it held, placed or running.")
-    slots: int = Field(1, description="Jobs it runs at a time.")
-    room: int = Field(0, description="How many more it could hold, for this job.")
-    end_s: float = Field(0.0, description="Predicted seconds to the job's end there, as likely sooner as later.")
-    late_s: float = Field(0.0, description="Predicted seconds that nine of ten such jobs would keep.")
+    age_s: Seconds = Field(description="Age of those figures.")
+    held: Count = Field(description="Jobs it held, placed or running.")
+    slots: Count = Field(1, description="Jobs it runs at a time.")
+    room: Count = Field(0, description="How many more it could hold, for this job.")
+    end_s: Seconds = Field(0.0, description="Predicted seconds to the job's end there, as likely sooner as later.")
+    late_s: Seconds = Field(0.0, description="Predicted seconds that nine of ten such jobs would keep.")
     verdict: str
 
 
@@ -58,8 +79,10 @@ class CloudSeen(WireModel):
     """The cloud as the router saw it at a decision."""
 
     open: bool
-    end_s: float = Field(0.0, description="Predicted seconds to the job's end there, transfer and cold start included.")
-    cost: float = Field(0.0, description="Estimated price, in the currency of the settings.")
+    end_s: Seconds = Field(
+        0.0, description="Predicted seconds to the job's end there, transfer and cold start included."
+    )
+    cost: float = Field(0.0, ge=0, description="Estimated price, in the currency of the settings.")
     why: str | None = Field(None, description="Why it is not open to this job.")
 
 
@@ -75,23 +98,25 @@ class JobEvent(WireModel):
     job: str
     operation: str
     user: str = ANONYMOUS
-    at_ms: int
+    at_ms: Count
     vm: str | None = None
     route: Literal["vm", "cloud"] | None = None
-    attempt: int | None = None
+    attempt: Count | None = None
     placement: str | None = Field(None, description="Which placement of the job, when it was placed.")
-    waited_ms: int | None = None
-    ran_ms: int | None = None
-    pixels: int | None = None
+    waited_ms: PassedMs | None = None
+    ran_ms: Count | None = None
+    pixels: Count | None = None
     reason: str | None = None
     problem: str | None = Field(None, description="The problem's slug.")
-    place: int | None = Field(None, ge=1, description="Place in line, 1 is next; of a job that waits.")
-    eta_s: tuple[float, float] | None = Field(
+    place: int | None = Field(None, ge=1, le=MOST, description="Place in line, 1 is next; of a job that waits.")
+    eta_s: tuple[Seconds, Seconds] | None = Field(
         None, description="Seconds to its end, from when to when; nine of ten jobs should end within."
     )
     policy: str | None = Field(None, description="The policy that chose.")
-    limits: dict[str, float] = Field(default_factory=dict, description="The settings the policy read.")
-    candidates: tuple[Candidate, ...] = Field((), description="The VMs that were looked at, the best four.")
+    limits: dict[str, float] = Field(default_factory=dict, max_length=_FEW, description="The settings the policy read.")
+    candidates: tuple[Candidate, ...] = Field(
+        (), max_length=_FEW, description="The VMs that were looked at, the best four."
+    )
     cloud: CloudSeen | None = None
     traceparent: str | None = None
 
@@ -110,7 +135,7 @@ class VmEvent(WireModel):
     kind: Literal["vm"] = "vm"
     state: VmState
     vm: str
-    at_ms: int
+    at_ms: Count
     reason: str | None = None
 
     @property
@@ -123,8 +148,8 @@ class UserBacklog(WireModel):
     """What one user has in line."""
 
     user: str
-    queued: int = Field(ge=0)
-    seconds: float = Field(ge=0, description="Predicted computing time of those.")
+    queued: Count
+    seconds: Seconds = Field(description="Predicted computing time of those.")
 
 
 class RouterStatus(WireModel):
@@ -132,16 +157,20 @@ class RouterStatus(WireModel):
 
     kind: Literal["router"] = "router"
     router: str
-    at_ms: int
+    at_ms: Count
     active: bool = Field(True, description="Whether it is the one that routes; others stand by.")
     policy: str = "threshold"
-    routed: int = Field(ge=0, description="Jobs placed since it started.")
-    queued: int = Field(0, ge=0, description="Jobs it looks ahead at; the rest is in the lanes.")
-    users: tuple[UserBacklog, ...] = Field((), description="Who has most in line, ten at the most.")
-    waiting: dict[str, str] = Field(default_factory=dict, description="Operation -> why its jobs wait.")
-    paused: tuple[str, ...] = Field((), description="Operations that an operator has paused.")
-    drained: tuple[str, ...] = Field((), description="VMs that an operator has drained.")
-    quarantined: dict[str, str] = Field(default_factory=dict, description="VM -> why it gets no jobs though it beats.")
+    routed: Count = Field(description="Jobs placed since it started.")
+    queued: Count = Field(0, description="Jobs it looks ahead at; the rest is in the lanes.")
+    users: tuple[UserBacklog, ...] = Field((), max_length=_FEW, description="Who has most in line, ten at the most.")
+    waiting: dict[str, str] = Field(
+        default_factory=dict, max_length=_FEW, description="Operation -> why its jobs wait."
+    )
+    paused: FewNames = Field((), description="Operations that an operator has paused.")
+    drained: tuple[ShortStr, ...] = Field((), max_length=MOST_VMS, description="VMs that an operator has drained.")
+    quarantined: dict[str, str] = Field(
+        default_factory=dict, max_length=MOST_VMS, description="VM -> why it gets no jobs though it beats."
+    )
     cloud: str = Field("no bridge is alive", description="Whether jobs may overflow, or why not.")
 
     @property
@@ -160,12 +189,14 @@ class BridgeStatus(WireModel):
     kind: Literal["bridge"] = "bridge"
     bridge: str
     state: Literal["ready", "full", "broken", "draining"]
-    at_ms: int
-    in_flight: int = Field(0, ge=0)
-    capacity: int = Field(0, ge=0, description="Jobs it would have in the cloud at a time; 0 is no limit told.")
+    at_ms: Count
+    in_flight: Count = 0
+    capacity: Count = Field(0, description="Jobs it would have in the cloud at a time; 0 is no limit told.")
     spent_today: float = Field(0.0, ge=0, description="Estimated price of today's cloud jobs.")
-    sent_last_minute: int = Field(0, ge=0)
-    seconds: dict[str, float] = Field(default_factory=dict, description="Operation -> seconds to an answer, typically.")
+    sent_last_minute: Count = 0
+    seconds: dict[ShortStr, Seconds] = Field(
+        default_factory=dict, max_length=_FEW, description="Operation -> seconds to an answer, typically."
+    )
     reason: str | None = None
 
     @property

@@ -44,6 +44,9 @@ INTERACTIVE = 5
 """The priority from which a job has someone waiting for it."""
 LONGEST_EXPIRATION_MS = 2**32 - 1
 """The broker closes the channel of a publisher that asks for more."""
+MOST = 2**62
+"""The largest whole number that is believed: sums and differences of two of them still fit the 64 bits of AMQP."""
+MOST_ATTEMPTS = 2**31
 _NAMES_ON_THE_WIRE = {"id": "message_id", "operation": "routing_key"}
 
 
@@ -137,14 +140,18 @@ class JobHeaders(WireModel):
     traceparent: str | None = Field(None, max_length=128, description="W3C trace context.")
 
 
-class Attempt(WireModel):
-    """One placement of a job that came to nothing."""
+def _cut_reason(value: Any) -> Any:
+    return value[:HISTORY_REASON] if isinstance(value, str) else value
 
-    attempt: int = Field(ge=0)
-    at_ms: int
+
+class Attempt(WireModel):
+    """One placement of a job that came to nothing; a longer `reason` is cut."""
+
+    attempt: int = Field(ge=0, le=MOST)
+    at_ms: int = Field(ge=0, le=MOST)
     vm: str | None = None
     problem: str | None = Field(None, description="The problem's slug.")
-    reason: str = Field(max_length=HISTORY_REASON)
+    reason: Annotated[str, BeforeValidator(_cut_reason)] = Field(max_length=HISTORY_REASON)
 
 
 def _history(value: Any) -> Any:
@@ -201,7 +208,7 @@ class Job(JobHeaders, HopHeaders):
 
     def failed(self, *, at_ms: int, reason: str, vm: str | None = None, problem: str | None = None) -> "Job":
         """The job with this attempt written into its history."""
-        told = Attempt(attempt=self.attempt, at_ms=at_ms, vm=vm, problem=problem, reason=reason[:HISTORY_REASON])
+        told = Attempt(attempt=self.attempt, at_ms=at_ms, vm=vm, problem=problem, reason=reason)
         return self.model_copy(update={"history": (*self.history, told)[-HISTORY_KEPT:]})
 
     def left_ms(self, now_ms: int) -> int | None:
@@ -209,29 +216,23 @@ class Job(JobHeaders, HopHeaders):
         return None if self.deadline_ms is None else max(0, self.deadline_ms - now_ms)
 
     @classmethod
-    def from_message(cls, message: Message, now_ms: int) -> "Job":
+    def from_message(cls, message: Message, now_ms: int, *, trusted: bool = True) -> "Job":
         """Read a job, from a client or from an earlier hop.
+
+        What a client can have written (`trusted=False`) is read as if it had no hop headers: a caller who set them
+        would choose its own deadline, attempts and size.
 
         Raises BadInput when a property or header is wrong; `job_id_of` and the message's `reply_to` still tell where
         the problem belongs.
         """
         headers = message.headers
-        # A wrong hop header is not the caller's to mend: it is read as absent.
-        counts = ("received_ms", "deadline_ms", "attempt", "pixels")
-        hop: dict[str, Any] = {key: headers[key] for key in counts if _is_count(headers.get(key))}
-        hop.setdefault("received_ms", now_ms)
-        placement = headers.get("placement")
-        if isinstance(placement, str) and len(placement) <= 64:
-            hop["placement"] = placement
-        hop["history"] = _history_of(headers.get("history"))
-        if "deadline_ms" not in hop and message.expiration is not None:
-            hop["deadline_ms"] = _deadline_ms(message, now_ms)
         given = {key: headers[key] for key in JobHeaders.model_fields if headers.get(key) is not None}
         try:
             return cls(
-                **hop,
+                **_told_by_hops(headers if trusted else {}, now_ms),
                 **given,
-                operation=_operation_of(message),
+                deadline_ms=_deadline_ms(message, now_ms, trusted=trusted),
+                operation=_operation_of(message) if trusted else _text(message.routing_key),
                 id=job_id_of(message),
                 body=message.body,
                 correlation_id=message.correlation_id,
@@ -276,6 +277,18 @@ class Job(JobHeaders, HopHeaders):
 _ATTEMPTS = TypeAdapter(tuple[Attempt, ...])
 
 
+def _told_by_hops(headers: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+    """What routers and VMs wrote on the way. What is wrong is not the caller's to mend: it is read as absent."""
+    counts = {"received_ms": MOST, "attempt": MOST_ATTEMPTS, "pixels": MOST}
+    hop: dict[str, Any] = {key: headers[key] for key, most in counts.items() if _is_count(headers.get(key), most)}
+    hop.setdefault("received_ms", now_ms)
+    placement = headers.get("placement")
+    if isinstance(placement, str) and len(placement) <= 64:
+        hop["placement"] = placement
+    hop["history"] = _history_of(headers.get("history"))
+    return hop
+
+
 def _history_of(value: Any) -> tuple[Attempt, ...]:
     """The attempts told in a header, or none: it is not the caller's to write."""
     if not isinstance(value, str | bytes):
@@ -313,12 +326,19 @@ def cut(text: str, most: int = SHORT_BYTES) -> str:
     return text.encode(errors="replace")[:most].decode(errors="ignore")
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
+def _is_count(value: Any, most: int = MOST) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
 
 
-def _deadline_ms(message: Message, now_ms: int) -> int | None:
-    """The absolute deadline of a message with an `expiration`.
+def _deadline_ms(message: Message, now_ms: int, *, trusted: bool) -> int | None:
+    """The absolute deadline, as an earlier hop told it or by the message's `expiration`; none is later than can be."""
+    told = message.headers.get("deadline_ms") if trusted else None
+    deadline_ms = told if _is_count(told) else _expires_ms(message, now_ms)
+    return None if deadline_ms is None else min(deadline_ms, now_ms + LONGEST_EXPIRATION_MS)
+
+
+def _expires_ms(message: Message, now_ms: int) -> int | None:
+    """When a message with an `expiration` ends.
 
     The broker does not tell how long a message lay in a queue, only that it was less than its `expiration`. The
     caller's `timestamp` tells when it is plausible by that; it counts whole seconds, so the caller is given one.

@@ -73,6 +73,12 @@ class Kind(Enum):
     CANCELLED = _Entry(
         "cancelled", 499, "The job was cancelled", "Send it again under another id if you still want it."
     )
+    OUT_OF_MEMORY = _Entry(
+        "out-of-memory",
+        500,
+        "The job needs more memory than a machine gives it",
+        "Send a smaller image; the operator may raise OVERSPILL_CHILD_MEMORY_MIB.",
+    )
     OPERATION_FAILED = _Entry(
         "operation-failed", 500, "The operation failed", "Report the detail to whoever runs these machines."
     )

@@ -87,13 +87,13 @@ class Settings(BaseSettings):
         4, ge=1, le=64, description="Jobs the router looks ahead in each lane to begin with; they stay the lane's."
     )
     window_mib: int = Field(
-        256, ge=1, description="Pictures the router holds while it looks further ahead in the lanes, MiB."
+        256, ge=1, description="Jobs the router holds while it looks further ahead in the lanes, MiB."
     )
     user_weights: Annotated[dict[str, float], NoDecode] = Field(
         default_factory=dict,
         description="Shares of computing time, as `anna=2,ben=0.5`; a user not named has 1. In the file a table.",
     )
-    user_queued: int = Field(1000, ge=1, description="Jobs a user may have in line; more are refused.")
+    user_queued: int = Field(1000, ge=1, description="Jobs a user may have in line, as far as the router looks into the lanes; more are refused.")
     user_jobs_per_minute: int | None = Field(
         None, ge=1, description="Jobs a user may send in a minute; more are refused. Unset: any number."
     )

@@ -108,8 +108,9 @@ def outcome_of(job: Job, head: Mapping[str, Any], body: bytes, most_bytes: int) 
             return Ended(Kept(body, head["content_type"], {"model": head["model"]}), ran_ms)
         case "bad":
             return Ended(refusal(job, Problem.model_validate(head["problem"])), ran_ms)
-        case "failed" | "exhausted":
-            return Failed(Problem.of(Kind.OPERATION_FAILED, f"{job.operation}: {head['detail']}."), ran_ms)
+        case "failed" | "exhausted" as status:
+            kind = Kind.OUT_OF_MEMORY if status == "exhausted" else Kind.OPERATION_FAILED
+            return Failed(Problem.of(kind, f"{job.operation}: {head['detail']}."), ran_ms)
     raise ValueError(f"a reply of the unknown status {head['status']!r}")
 
 

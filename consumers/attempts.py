@@ -1,6 +1,6 @@
 """How a job's attempts are counted and told on a VM. Pure."""
 
-from bus.messages import Job
+from bus.messages import HISTORY_KEPT, Job
 
 
 def taken_back(job: Job, times: int, vm: str, now_ms: int) -> Job:
@@ -8,7 +8,9 @@ def taken_back(job: Job, times: int, vm: str, now_ms: int) -> Job:
 
     Each was an attempt whose end nobody saw: the VM died of it, perhaps. Its history tells them as of `now_ms`.
     """
-    for _ in range(times):
+    told = min(times, HISTORY_KEPT)  # earlier ones would be counted, then forgotten
+    job = job.model_copy(update={"attempt": job.attempt + times - told})
+    for _ in range(told):
         lost = job.failed(at_ms=now_ms, vm=vm, reason=f"{vm} ended, or lost its connection, while it held the job")
         job = lost.model_copy(update={"attempt": job.attempt + 1})
     return job

@@ -17,7 +17,7 @@ from bus.messages import Answer, Job, unreadable
 from bus.problems import Problem
 from bus.rabbit import Bus, Delivery
 from bus.replies import bury, send_answer
-from bus.topology import EVENTS, JOBS
+from bus.topology import EVENTS, JOBS_LANES
 from consumers.answers import Kept, problem_of
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Settlement:
             self._bury(held, problem.detail)
         if not job.reply_to:
             slug = problem.slug if problem is not None else None
-            self._settle(held, "unanswerable", reason="the job names no reply_to", problem=slug)
+            self._settle(held, "unanswerable", reason="the job names no reply_to", problem=slug, **_times(kept))
             return
         sent = send_answer(self._bus, answer.to_message(job.reply_to))
         self._when_confirmed(sent, partial(self._answered, held, kept, problem))
@@ -75,7 +75,7 @@ class Settlement:
             return  # the broker delivers the job again; the answer is kept for that
         if isinstance(error, Refused):
             self._bury(held, f"the answer could not be delivered: {error}")
-        told = {name: kept.headers.get(name) for name in ("waited_ms", "ran_ms")}
+        told = _times(kept)
         if error is not None:
             self._settle(held, "unanswerable", reason=str(error), **told)
         elif problem is not None:
@@ -87,18 +87,25 @@ class Settlement:
         # The job as it is told here: with every attempt in its history, those that ended on this VM included.
         bury(self._bus, held.job.to_message(held.delivery.message.routing_key, now_ms()), reason)
 
-    def hand_back(self, held: Held, job: Job, reason: str, *, problem: str | None = None) -> None:
-        """Give a job back to the router, as `job` counts its attempts, so that another VM may try."""
+    def hand_back(
+        self, held: Held, job: Job, reason: str, *, problem: str | None = None, ran_ms: int | None = None
+    ) -> None:
+        """Give a job back to the router, as `job` counts its attempts, so that another VM may try.
+
+        `ran_ms` is how long its run took here, for its user to be charged; None when it did not run.
+        """
         if not self._bus.is_live(held.delivery):
             return
         log.warning("job %s, attempt %d: %s; handing it back", job.id, held.job.attempt, reason)
-        sent = self._bus.publish(JOBS, job.to_message(job.operation, now_ms()))
-        self._when_confirmed(sent, partial(self._handed_back, held, reason, problem))
+        # Straight to the lanes, where no client sends: what a job tells there of its attempts can be believed.
+        sent = self._bus.publish(JOBS_LANES, job.to_message(job.operation, now_ms()))
+        told = {"reason": reason, "problem": problem, "ran_ms": ran_ms}
+        self._when_confirmed(sent, partial(self._handed_back, held, told))
 
-    def _handed_back(self, held: Held, reason: str, problem: str | None, sent: "asyncio.Future[None]") -> None:
+    def _handed_back(self, held: Held, told: dict[str, Any], sent: "asyncio.Future[None]") -> None:
         error = sent.exception()
         if error is None:
-            self._settle(held, "retried", reason=reason, problem=problem)
+            self._settle(held, "retried", **told)
         elif not isinstance(error, Disconnected):
             log.warning("job %s could not be handed back (%s); the broker keeps it here", held.job.id, error)
             self._bus.reject(held.delivery, requeue=True)
@@ -137,6 +144,10 @@ class Settlement:
             **{"attempt": job.attempt, **told},
         )
         self._bus.post(EVENTS, event_message(event, event.key))
+
+
+def _times(kept: Kept) -> dict[str, Any]:
+    return {name: kept.headers.get(name) for name in ("waited_ms", "ran_ms")}
 
 
 def keep(future: _F, where: set[_F]) -> None:

@@ -118,7 +118,7 @@ class Slots:
 
     async def compute(self, child: Child, jobs: Sequence[Job], vm: str, timeout_s: float) -> list[Outcome]:
         """What became of each job of a run. One that ends badly is an attempt of all of them."""
-        operation = jobs[0].operation
+        operation, began_s = jobs[0].operation, time.monotonic()
         try:
             replies = await child.run(operation, jobs[0].params, [job.body for job in jobs], timeout_s)
             pairs = zip(jobs, replies, strict=True)
@@ -133,4 +133,9 @@ class Slots:
             log.exception("the reply for job %s can't be read", jobs[0].id)
             detail = f"On {vm}, {operation} gave a reply that can't be read ({type(error).__name__})."
             problem = Problem.of(Kind.OPERATION_FAILED, detail)
-        return [Failed(problem)] * len(jobs)
+        return [Failed(problem, since_ms(began_s))] * len(jobs)
+
+
+def since_ms(began_s: float) -> int:
+    """Milliseconds since a moment of the monotonic clock."""
+    return round((time.monotonic() - began_s) * 1000)

@@ -17,13 +17,13 @@ from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.topology import CONTROL, vm_queue
-from consumers.answers import AnswerCache, Failed, Outcome, fault_of, identity, refusal
+from consumers.answers import AnswerCache, Failed, Kept, Outcome, fault_of, identity, refusal
 from consumers.attempts import not_begun, taken_back
 from consumers.batching import Batching
 from consumers.cancels import CANCELLED, Cancels
 from consumers.compute import ChildConfig, Served
 from consumers.settlement import Held, Settlement, keep, now_ms, wait_for_all
-from consumers.slots import Run, Slots
+from consumers.slots import Run, Slots, since_ms
 from telemetry.agent import WorkerReport
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class Worker:
         for held in self._waiting:
             self._held.pop(held.key, None)
             for each in (held, *held.followers):
-                # Through `jobs`, not into the queue: there the broker would count it as an attempt that failed.
+                # Through the lanes, not into the queue: there the broker would count it as an attempt that failed.
                 self._ends.hand_back(each, not_begun(each.job), reason)
         self._waiting.clear()
 
@@ -167,7 +167,7 @@ class Worker:
             if (held.job.user, held.job.id) == (cancel.user, cancel.job):
                 self._leave(held)
                 for each in (held, *held.followers):
-                    self._ends.answer(each, refusal(each.job, CANCELLED))
+                    self._ends.answer(each, _cancelled(each))
 
     def _leave(self, held: Held) -> None:
         """Take a job out of the line, or out of its run."""
@@ -261,8 +261,7 @@ class Worker:
         if isinstance(outcome, Failed):
             self._tell_attempt(everyone, outcome.problem)
             if held.job.attempt < self._config.max_attempts:
-                for each in everyone:
-                    self._ends.hand_back(each, each.job, outcome.problem.detail, problem=outcome.problem.slug)
+                self._hand_back(held, outcome)
                 return
         kept = refusal(held.job, outcome.problem) if isinstance(outcome, Failed) else outcome.kept
         told = {"attempt": held.job.attempt, "waited_ms": waited_ms, "ran_ms": outcome.ran_ms}
@@ -272,7 +271,20 @@ class Worker:
         for each in everyone:
             self._ends.answer(each, kept, buried=isinstance(outcome, Failed))
 
+    def _hand_back(self, held: Held, failed: Failed) -> None:
+        """Have a run that failed tried again, for its repeats as well."""
+        reason, problem = failed.problem.detail, failed.problem.slug
+        self._ends.hand_back(held, held.job, reason, problem=problem, ran_ms=failed.ran_ms)
+        for each in held.followers:  # they did not run: the seconds are told once
+            self._ends.hand_back(each, each.job, reason, problem=problem)
+
     def _tell_attempt(self, everyone: Iterable[Held], problem: Problem) -> None:
         """Write the attempt that has failed into each job's history."""
         for each in everyone:
             each.job = each.job.failed(at_ms=now_ms(), vm=self._config.vm, reason=problem.detail, problem=problem.slug)
+
+
+def _cancelled(held: Held) -> Kept:
+    """The answer to a cancelled job; it tells how long the job ran by then, for a slot was taken all the same."""
+    ran = {} if held.began_s is None else {"ran_ms": since_ms(held.began_s)}
+    return refusal(held.job, CANCELLED)._replace(headers=ran)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.settings import Settings
-from bus.topology import OPERATIONS, OVERFLOW, parked_queue, vm_of
+from bus.topology import OPERATIONS, parked_queue, vm_of
 from producers.commands import Arrival, Held, Moment
 from producers.estimates import Estimates
 from producers.limits import Limits
@@ -63,9 +63,8 @@ class Admission:
     def admit(self, arrival: Arrival, job: Job, line: Line, now: Moment) -> Held | Problem:
         """The job as it waits in `line`, or why it may not."""
         # Only a job that comes for the first time: what was taken once is not refused for its number later.
-        is_new = job.attempt == 0 and (job.received_ms or now.wall_ms) >= now.wall_ms
-        is_fresh = is_new and not arrival.redelivered and not _was_sent_on(arrival.queue)
-        job = self._counted(arrival, job, now)
+        is_fresh = arrival.is_new and not arrival.redelivered
+        job = job.model_copy(update={"attempt": job.attempt + 1})
         fault = self._fault(job, now) or (self._excess(job.user, line, now) if is_fresh else None)
         return fault or self._held(arrival, job, now)
 
@@ -77,19 +76,19 @@ class Admission:
         since_s = max(0.0, (now.wall_ms - job.history[-1].at_ms) / 1000)
         return max(0.0, delay_s(job.attempt - 1, self._config.retry_delay_s, job.id) - since_s)
 
-    def _counted(self, arrival: Arrival, job: Job, now: Moment) -> Job:
-        """The job with the attempt to come counted."""
+    def on_its_way_home(self, arrival: Arrival, job: Job, now: Moment) -> Job:
+        """A job taken out of a queue that nobody serves, as it goes back to its lane, where an attempt is counted."""
+        if arrival.queue in _PARKED:
+            return job  # parking had taken back what was counted
         vm = vm_of(arrival.queue)
-        if arrival.queue == OVERFLOW and arrival.returns <= 1:
-            return job  # counted when it was sent there, and no bridge took it up
-        if vm is None:
-            return job.model_copy(update={"attempt": job.attempt + 1})
-        # It was counted when it was placed there, and counts again only if it was begun. Telemetry may be lost, so
-        # what came back more than once is believed to have been.
-        if arrival.returns > 1 or (arrival.returns and self._placed.has_begun(job.place)):
-            told = job.failed(at_ms=now.wall_ms, reason=f"{vm} ended, or fell silent, while it had the job", vm=vm)
-            return told.model_copy(update={"attempt": job.attempt + arrival.returns})
-        return job
+        begun = arrival.returns and vm is not None and self._placed.has_begun(job.place)
+        # It counts as an attempt only if it was begun. Telemetry may be lost, so what came back more than once is
+        # believed to have been.
+        if not begun and arrival.returns <= 1:
+            return job.model_copy(update={"attempt": max(0, job.attempt - 1)})
+        reason = f"{vm or 'the bridge'} ended, or fell silent, while it had the job"
+        told = job.failed(at_ms=now.wall_ms, reason=reason, vm=vm)
+        return told.model_copy(update={"attempt": job.attempt + max(0, arrival.returns - 1)})
 
     def _held(self, arrival: Arrival, job: Job, now: Moment) -> Held:
         # Read from the picture each time: the header is anybody's to write, and decides what a job costs its user.
@@ -105,7 +104,8 @@ class Admission:
         )
         job = job.model_copy(update={"pixels": pixels})
         seconds = self._estimates.predict(job.operation, megapixels).p50
-        return Held(arrival.ticket, arrival.queue, job, wish, seconds, now.mono_s, self._home(arrival, job))
+        home = self._home(arrival, job)
+        return Held(arrival.ticket, arrival.queue, job, wish, seconds, now.mono_s, home, arrival.sent_ms)
 
     def _home(self, arrival: Arrival, job: Job) -> str | None:
         """The VM of its first run; a job that failed there is tried elsewhere."""
@@ -132,8 +132,3 @@ class Admission:
             detail = f"{config.max_attempts} attempts came to nothing{last}."
             return Problem.of(Kind.TOO_MANY_ATTEMPTS, detail, limit=config.max_attempts)
         return None
-
-
-def _was_sent_on(queue: str) -> bool:
-    """Whether what lies in a queue was put there by a router."""
-    return vm_of(queue) is not None or queue in _PARKED

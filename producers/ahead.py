@@ -40,6 +40,11 @@ class LookAhead:
             at = self._next[vm] = now + max(SOONEST_S, wait_s - self._lead_s)
             heappush(self._due, (at, vm))
 
+    def forget(self) -> None:
+        """Another router may be the active one by now."""
+        self._due.clear()
+        self._next.clear()
+
     def open_due(self, now: float) -> None:
         """Time has passed."""
         while self._due and self._due[0][0] <= now:

@@ -21,11 +21,13 @@ class Moment:
 class Arrival:
     """How a job came. `ticket` names its delivery, `returns` counts how often the broker took it back before.
 
-    `sent_ms` is when its caller says it was sent.
+    `is_new` is one as its caller sent it, not handed on by a router or a VM. `sent_ms` is when its caller says it was
+    sent.
     """
 
     ticket: int
     queue: str
+    is_new: bool = True
     returns: int = 0
     redelivered: bool = False
     sent_ms: int | None = None
@@ -45,6 +47,7 @@ class Held:
     seconds: float
     arrived_s: float
     home: str | None = None
+    sent_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +78,6 @@ class Bury:
 
 
 @dataclass(frozen=True, slots=True)
-class GiveBack:
-    """Return the delivery to its queue, to be delivered anew: the broker allows nobody to hold a message for long."""
-
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
 class Settle:
     """The delivery is dealt with."""
 
@@ -103,4 +99,4 @@ class Collect:
     stop: bool = False
 
 
-Command = Forward | Refuse | Bury | GiveBack | Settle | Announce | Collect
+Command = Forward | Refuse | Bury | Settle | Announce | Collect

@@ -5,17 +5,16 @@ losing this object loses nothing.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from bus.control import Orders
 from bus.errors import BadInput
 from bus.events import AnyEvent, BridgeStatus, Heartbeat, JobEvent, RouterStatus
 from bus.messages import Job, Message, operation_problem
 from bus.problems import Kind, Problem
-from bus.topology import JOBS, OPERATIONS, OVERFLOW, parked_queue, vm_of
+from bus.topology import JOBS_LANES, LANES, OPERATIONS, OVERFLOW, lane, vm_of
 from producers.admission import Admission, Config
 from producers.ahead import LookAhead
-from producers.cancels import Cancels
+from producers.cancels import Asked, Cancels
 from producers.cloud import Cloud
 from producers.commands import (
     Announce,
@@ -23,7 +22,6 @@ from producers.commands import (
     Bury,
     Command,
     Forward,
-    GiveBack,
     Held,
     Moment,
     Refuse,
@@ -33,12 +31,14 @@ from producers.estimates import Estimates
 from producers.learning import Learning
 from producers.line import Line
 from producers.placed import Placed
+from producers.placement import Wish
 from producers.placing import Books, Placer
 from producers.stranded import Stranded
 from producers.waits import Waits
 from producers.work import Work
 from telemetry.fleet import Change, Fleet
 
+_LANES = frozenset(map(lane, range(LANES)))
 HELD_AT_MOST_S = 1200.0
 """Brokers close the channel of a consumer that holds a message for half an hour."""
 
@@ -87,13 +87,14 @@ class Dispatcher:
         self._places_from = None
         self._bridges = None
         self._stranded = Stranded()
+        self._ahead.forget()
 
     # -- jobs
 
     def arrived(self, arrival: Arrival, message: Message, now: Moment) -> list[Command]:
         """A delivery from a lane, a parked queue, `overflow`, or a lost VM's queue."""
         try:
-            job = Job.from_message(message, now.wall_ms)
+            job = Job.from_message(message, now.wall_ms, trusted=not arrival.is_new)
         except BadInput as error:
             return [Refuse(arrival.ticket, None, error.problem)]
         if not job.reply_to:
@@ -107,22 +108,21 @@ class Dispatcher:
             self._fleet.finished(vm, job.place)  # it takes no more room there
             self._work.ended(job.place, now.mono_s)
             self._waits.ended(job.place, now.mono_s, done=False)
-        order = self._cancels.take(job.user, job.id, arrival.sent_ms)
+        order = self._cancels.take(job, arrival.sent_ms)
         if order is not None:
             return [self._cancelled(arrival.ticket, job), Settle(order)]
+        if arrival.queue not in _LANES:
+            return [_home(arrival.ticket, arrival.queue, self._admission.on_its_way_home(arrival, job, now), now)]
         admitted = self._admission.admit(arrival, job, self._line, now)
         if isinstance(admitted, Problem):
             return [Refuse(arrival.ticket, job, admitted)]
-        if arrival.queue == parked_queue(job.operation) and self._serves(job.operation):
-            # Home to its lane, where it comes in its user's turn. What was counted on arrival is counted there again.
-            home = admitted.job.model_copy(update={"attempt": job.attempt})
-            return [Forward(replace(admitted, job=home), job.operation, None, JOBS)]
         self._line.add(admitted, now.mono_s, self._admission.delay_s(admitted, now))
         self._waits.arrived(arrival.ticket, now.mono_s)
         return self._pump(now)
 
-    def _serves(self, operation: str) -> bool:
-        return operation in self._fleet.served and operation not in self._orders.paused
+    def lost(self, ticket: int) -> None:
+        """A fault of ours: the delivery is no longer held."""
+        self._line.remove(ticket)
 
     def unroutable(self, ticket: int, message: Message) -> list[Command]:
         """A delivery from `jobs.unknown`: its routing key names no operation."""
@@ -136,16 +136,15 @@ class Dispatcher:
         detail = f"The broker gave the job back ({reason})."
         return [Refuse(ticket, None, Problem.of(Kind.TOO_MANY_ATTEMPTS, detail))]
 
-    def cancel(self, user: str, job: str, ticket: int, now: Moment) -> tuple[list[Command], str]:
+    def cancel(self, asked: Asked, now: Moment) -> tuple[list[Command], str]:
         """An order to cancel, and what to tell who gave it. VMs hear it themselves."""
-        found = self._line.find(user, job)
+        found = self._line.find(asked.user, asked.job, asked.at_ms)
         if found:
-            return [*(self._cancelled(held.ticket, held.job) for held in found), Settle(ticket)], "cancelled"
-        if self._placed.has_ended(user, job):
-            return [Settle(ticket)], "it has ended already"
-        settled = self._cancels.remember(user, job, ticket, at_ms=now.wall_ms, now_s=now.mono_s)
+            return [*(self._cancelled(held.ticket, held.job) for held in found), Settle(asked.ticket)], "cancelled"
+        ended = self._placed.ended(asked.user, asked.job)
+        settled = self._cancels.remember(asked, ended, now.mono_s)
         said = "not in line: VMs are told, and it is refused if it comes within 20 minutes"
-        return [Settle(old) for old in settled], said
+        return [Settle(old) for old in settled], "it has ended already" if ended else said
 
     def _cancelled(self, ticket: int, job: Job) -> Refuse:
         return Refuse(
@@ -184,8 +183,12 @@ class Dispatcher:
         if event.state == "running":
             return []
         self._line.correct(event.user, corrected_s)
+        commands: list[Command] = []
+        if event.state in {"done", "failed"}:
+            order = self._cancels.ended(event.user, event.job)
+            commands = [] if order is None else [Settle(order)]
         self._ahead.look(vm, now.mono_s)
-        return self._pump(now)
+        return [*commands, *self._pump(now)]
 
     def rejected(self, held: Held, key: str, now: Moment) -> list[Command]:
         """The broker took no responsibility for a forwarded job: it is back in the window, to be placed again."""
@@ -199,7 +202,7 @@ class Dispatcher:
             changes = self._fleet.tick(now.mono_s)
         # Not placed at once: what was refused may be refused again, and a beat or a tick is soon enough.
         if now.mono_s - held.arrived_s > HELD_AT_MOST_S / 2:
-            return [GiveBack(held.ticket), *self._announced(changes, now), *self._collecting(now)]
+            return [_sent_again(held, now), *self._announced(changes, now), *self._collecting(now)]
         self._line.add(held, now.mono_s, self._config.retry_delay_s)
         self._waits.arrived(held.ticket, now.mono_s)
         return [*self._announced(changes, now), *self._collecting(now)]
@@ -214,7 +217,7 @@ class Dispatcher:
             Refuse(held.ticket, held.job, Problem.of(Kind.EXPIRED, "No VM was free in time."))
             for held in self._line.expired(now.wall_ms)
         ]
-        commands += [GiveBack(held.ticket) for held in self._line.held_since(now.mono_s - HELD_AT_MOST_S)]
+        commands += [_sent_again(held, now) for held in self._line.held_since(now.mono_s - HELD_AT_MOST_S)]
         commands += [Settle(ticket) for ticket in self._cancels.expire(now.mono_s)]
         commands += self._changed(self._fleet.tick(now.mono_s), now)
         if self._may_place(now):
@@ -263,7 +266,8 @@ class Dispatcher:
     @property
     def wake_s(self) -> float | None:
         """When to call `wake`, on the monotonic clock: a slot is about to come free, and jobs wait."""
-        return self._ahead.next_s if len(self._line) and self._places_from is not None else None
+        next_s = self._ahead.next_s
+        return None if next_s is None or self._places_from is None or not self._line else max(next_s, self._places_from)
 
     def wake(self, now: Moment) -> list[Command]:
         """The moment of `wake_s` has come."""
@@ -288,3 +292,13 @@ class Dispatcher:
 
         self._line.serve(now.mono_s, take)
         return commands
+
+
+def _home(ticket: int, queue: str, job: Job, now: Moment) -> Forward:
+    """The job goes back to its lane, where it comes in its user's turn."""
+    return Forward(Held(ticket, queue, job, Wish(job.operation), 0.0, now.mono_s), job.operation, None, JOBS_LANES)
+
+
+def _sent_again(held: Held, now: Moment) -> Forward:
+    """To the end of its lane: the broker lets nobody hold a message for long, and counts how often it is given back."""
+    return _home(held.ticket, held.queue, held.job.model_copy(update={"attempt": held.job.attempt - 1}), now)

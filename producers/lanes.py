@@ -12,6 +12,8 @@ PLAN_AFTER_S = 0.003
 
 
 QUIET_S = 0.05
+OVERHEAD_BYTES = 6 << 10
+"""What a job takes in memory besides its picture."""
 
 
 class Lanes:
@@ -59,7 +61,7 @@ class Lanes:
 
     def count(self, delivery: Delivery, ticket: int) -> None:
         """A job has come into the window, from a lane or elsewhere."""
-        self._intake.delivered(delivery.queue, ticket, len(delivery.message.body))
+        self._intake.delivered(delivery.queue, ticket, len(delivery.message.body) + OVERHEAD_BYTES)
 
     def gone(self, ticket: int) -> None:
         """A job has left the window."""

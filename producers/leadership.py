@@ -34,8 +34,8 @@ class Follower(Protocol):
     def follow(self, orders: Orders) -> None:
         """The orders have changed."""
 
-    def cancel(self, order: Cancel, ticket: int) -> str:
-        """A job is to be cancelled; returns what to tell. The follower settles the ticket."""
+    def cancel(self, order: Cancel, ticket: int, at_ms: int | None) -> str:
+        """A job is to be cancelled, as asked at `at_ms`; returns what to tell. The follower settles the ticket."""
 
     def knows(self, vm: str) -> bool:
         """Whether a VM of this name was heard."""
@@ -117,7 +117,8 @@ class Leadership:
 
     def _obey(self, delivery: Delivery, command: Command) -> None:
         if isinstance(command, Cancel):
-            self._reply(delivery.message, self._follower.cancel(command, self._tickets.hold(delivery)))
+            at_ms = None if delivery.message.timestamp is None else delivery.message.timestamp * 1000 + 999
+            self._reply(delivery.message, self._follower.cancel(command, self._tickets.hold(delivery), at_ms))
             return
         self._orders, said = carried_out(self._orders, command)
         if isinstance(command, Drain) and not self._follower.knows(command.vm):
@@ -135,7 +136,7 @@ class Leadership:
         return self._bus.publish(DEFAULT_EXCHANGE, command_message(orders, CONTROL_ROUTER))
 
     def _reply(self, asked: Message, text: str) -> None:
-        if asked.reply_to and not is_internal(asked.reply_to):
+        if isinstance(asked.reply_to, str) and asked.reply_to and not is_internal(asked.reply_to):
             reply = Message(
                 text.encode(), asked.reply_to, content_type="text/plain", correlation_id=asked.correlation_id
             )

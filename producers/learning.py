@@ -1,5 +1,7 @@
 """What the router learns from the steps of jobs that VMs tell: how long they take, and which VM is in trouble. Pure."""
 
+from collections import OrderedDict
+
 from bus.events import JobEvent
 from bus.problems import Kind
 from producers.commands import Moment
@@ -9,8 +11,47 @@ from producers.waits import Waits
 from producers.work import Outstanding, Work
 from telemetry.fleet import Fleet
 
-VMS_FAULTS = frozenset(kind.value.slug for kind in (Kind.TIMED_OUT, Kind.TOO_MANY_ATTEMPTS, Kind.OPERATION_FAILED))
+TIMED_OUT = Kind.TIMED_OUT.value.slug
+VMS_FAULTS = frozenset({TIMED_OUT, *(kind.value.slug for kind in (Kind.TOO_MANY_ATTEMPTS, Kind.OPERATION_FAILED))})
 """The problems that may be the VM's; others are the picture's, or its caller's wish."""
+BLAMED_KEPT = 10_000
+"""Jobs whose failures are remembered, until they end."""
+
+
+class Blame:
+    """Whose fault a failure is: the first VM's that a job fails on, until it fails on a second one as well.
+
+    Then it is the job's, so that one user's bad pictures, each tried on VM after VM, can't shut the fleet for all.
+    Should a third VM do the job, it was the fault of those two after all.
+    """
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._failed_on: OrderedDict[tuple[str, str, str], list[str]] = OrderedDict()
+
+    def failed(self, event: JobEvent, vm: str, now: float) -> None:
+        """A job failed on `vm` in a way that may be the VM's fault."""
+        vms = self._failed_on.setdefault(_key(event), [])
+        if vm in vms:
+            return  # the same job over again says nothing new
+        vms.append(vm)
+        if len(vms) == 1:
+            self._fleet.judged(vm, now, ok=False)
+        elif len(vms) == 2:
+            self._fleet.pardoned(vms[0], now)
+        if len(self._failed_on) > BLAMED_KEPT:
+            self._failed_on.popitem(last=False)
+
+    def done(self, event: JobEvent, vm: str, now: float) -> None:
+        """`vm` has done a job: nothing is wrong with that one."""
+        vms = self._failed_on.pop(_key(event), [])
+        accused = [other for other in vms if other != vm] if len(vms) > 1 else []
+        for other in accused:
+            self._fleet.judged(other, now, ok=False)
+
+    def forget(self, event: JobEvent) -> None:
+        """A job has ended without a result."""
+        self._failed_on.pop(_key(event), None)
 
 
 class Learning:
@@ -22,6 +63,7 @@ class Learning:
         self._work = work
         self._placed = placed
         self._waits = waits
+        self._blame = Blame(fleet)
 
     def told(self, event: JobEvent, vm: str, now: Moment) -> float:
         """A step of a job on `vm`; returns how many seconds more (or less) the job computed than was charged for it."""
@@ -33,16 +75,38 @@ class Learning:
             return 0.0
         self._fleet.finished(vm, place)
         self._waits.ended(place, now.mono_s, done=event.state == "done")
-        return self._judge(event, vm, self._work.ended(place, now.mono_s), now)
+        self._judge(event, vm, now.mono_s)
+        return self._learn(event, vm, self._work.ended(place, now.mono_s), now.mono_s)
 
-    def _judge(self, event: JobEvent, vm: str, placed: Outstanding | None, now: Moment) -> float:
-        if event.problem in VMS_FAULTS:
-            self._fleet.judged(vm, now.mono_s, ok=False)
-        if event.state != "done" or event.ran_ms is None:
+    def _judge(self, event: JobEvent, vm: str, now: float) -> None:
+        if event.state == "done":
+            self._blame.done(event, vm, now)
+        elif event.problem in VMS_FAULTS:
+            self._blame.failed(event, vm, now)
+        if event.state in {"failed", "unanswerable"}:
+            self._blame.forget(event)
+
+    def _learn(self, event: JobEvent, vm: str, placed: Outstanding | None, now: float) -> float:
+        ran_s = _ran_s(event)
+        if ran_s is None:
             return 0.0
-        ran_s = event.ran_ms / 1000
         megapixels = placed.megapixels if placed else (event.pixels or 0) / 1e6
-        slowness = self._estimates.slowness(event.operation, megapixels, vm, ran_s)
-        self._estimates.observe(event.operation, megapixels, vm, ran_s)
-        self._fleet.judged(vm, now.mono_s, ok=True, slowness=slowness)
+        if event.state == "done":
+            slowness = self._estimates.slowness(event.operation, megapixels, vm, ran_s)
+            self._estimates.observe(event.operation, megapixels, vm, ran_s)
+            self._fleet.judged(vm, now, ok=True, slowness=slowness)
+        elif event.problem == TIMED_OUT and ran_s > self._estimates.predict(event.operation, megapixels, vm).p50:
+            # It would have run for longer. What was to take longer anyway teaches nothing by being cut short.
+            self._estimates.observe(event.operation, megapixels, vm, ran_s)
         return ran_s - placed.charged_s if placed else 0.0
+
+
+def _ran_s(event: JobEvent) -> float | None:
+    """Seconds that a job ran before it ended so; None when a job that must have run doesn't tell."""
+    if event.ran_ms is None:
+        return None if event.state == "done" else 0.0
+    return event.ran_ms / 1000
+
+
+def _key(event: JobEvent) -> tuple[str, str, str]:
+    return event.user, event.job, event.operation

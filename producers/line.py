@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from bus.events import UserBacklog
+from producers.cloud import LARGEST_BYTES
 from producers.commands import Held
 from producers.fairness import FairQueue, Place
 
@@ -39,15 +40,23 @@ class Line:
         self._ids.setdefault((job.user, job.id), set()).add(ticket)
         if job.deadline_ms is not None:
             heappush(self._deadlines, (job.deadline_ms, ticket))
+            self._forget_deadlines()
         if delay_s > 0:
             heappush(self._delayed, (now_s + delay_s, ticket))
         else:
             self._join(held)
 
+    def _forget_deadlines(self) -> None:
+        """Drop those of jobs that have left, once they are most: a deadline may be far away."""
+        if len(self._deadlines) > 2 * len(self._held) + 64:
+            self._deadlines = [due for due in self._deadlines if due[1] in self._held]
+            heapify(self._deadlines)
+
     def _join(self, held: Held) -> None:
         wish = held.wish
-        kind = (wish.operation, wish.local, wish.slots, wish.avoid, held.home)
         job = held.job
+        fits_the_cloud = len(job.body) <= LARGEST_BYTES
+        kind = (wish.operation, wish.local, wish.slots, wish.avoid, held.home, fits_the_cloud)
         self._queue.add(held.ticket, user=job.user, kind=kind, seconds=held.seconds, interactive=job.interactive)
 
     def remove(self, ticket: int) -> Held | None:
@@ -112,9 +121,13 @@ class Line:
             gone.append(oldest)
         return gone
 
-    def find(self, user: str, job: str) -> list[Held]:
-        """Take out the jobs of this id."""
-        tickets = sorted(self._ids.get((user, job), ()))
+    def find(self, user: str, job: str, sent_by_ms: int) -> list[Held]:
+        """Take out the jobs of this id, but for those that were sent after that moment."""
+        tickets = [
+            ticket
+            for ticket in sorted(self._ids.get((user, job), ()))
+            if (self._held[ticket].sent_ms or 0) <= sent_by_ms
+        ]
         return [held for ticket in tickets if (held := self.remove(ticket)) is not None]
 
     def correct(self, user: str, seconds: float) -> None:

@@ -68,10 +68,10 @@ class Placed:
         same = redelivered if run.look is None else run.look == _look(job)
         return run.vm if same else None
 
-    def has_ended(self, user: str, job: str) -> bool:
-        """Whether a job of this id was seen to end, in any operation."""
-        runs = (self._runs.get((user, job, operation)) for operation in OPERATIONS)
-        return any(run is not None and run.ended for run in runs)
+    def ended(self, user: str, job: str) -> frozenset[str]:
+        """The operations in which a job of this id was seen to end."""
+        runs = ((operation, self._runs.get((user, job, operation))) for operation in OPERATIONS)
+        return frozenset(operation for operation, run in runs if run is not None and run.ended)
 
     def _remember(self, key: _Key, run: _Run) -> None:
         self._runs[key] = run

@@ -19,16 +19,19 @@ from bus.settings import MIB, Settings
 from bus.topology import (
     EVENTS,
     HEARTBEATS,
+    JOBS,
     JOBS_RETURNED,
     JOBS_UNKNOWN,
     LANES,
     OVERFLOW,
+    VMS,
     lane,
     shared,
 )
 from producers.admission import Config
+from producers.cancels import Asked
 from producers.collecting import Collectors
-from producers.commands import Announce, Arrival, Bury, Collect, Command, Forward, GiveBack, Moment, Refuse, Settle
+from producers.commands import Announce, Arrival, Bury, Collect, Command, Forward, Moment, Refuse, Settle
 from producers.dispatcher import Dispatcher
 from producers.intake import Intake
 from producers.lanes import Lanes
@@ -46,8 +49,9 @@ TICKS_A_STATUS = 4
 DRAIN_TIMEOUT_S = 3.0
 PREFETCH = 16
 """Of every queue that is not a lane."""
+GIVE_BACK_AFTER_S = 1.0
+"""To its queue, when it could not be moved to another."""
 BEATS_TO_LISTEN = 1.5
-LISTEN_AT_MOST_S = 3.0
 """How long a router that has just become the active one hears heartbeats before it places, to know what runs where."""
 _HEARD = (
     (HEARTBEATS, ""),
@@ -83,7 +87,6 @@ class Router:
             Refuse: self._refusals.refuse,
             Bury: self._refusals.bury,
             Settle: lambda done: self._tickets.settle(done.ticket),
-            GiveBack: lambda late: self._tickets.give_back(late.ticket),
             Collect: self._collectors.do,
         }
         self._tickets.on_gone = self._lanes.gone
@@ -144,9 +147,10 @@ class Router:
         """An operator has drained a VM, or paused an operation."""
         self._perform(self._dispatcher.ordered(orders, clock()))
 
-    def cancel(self, order: Cancel, ticket: int) -> str:
+    def cancel(self, order: Cancel, ticket: int, at_ms: int | None) -> str:
         """A job is to be cancelled; returns what to tell."""
-        commands, said = self._dispatcher.cancel(order.user, order.job, ticket, clock())
+        now = clock()
+        commands, said = self._dispatcher.cancel(Asked(order.user, order.job, ticket, at_ms or now.wall_ms), now)
         self._perform(commands)
         return said
 
@@ -155,6 +159,8 @@ class Router:
         return self._dispatcher.knows(vm)
 
     def _forget(self) -> None:
+        if self._beginning is not None:
+            self._beginning.cancel()
         self._tickets.forget()
         self._dispatcher.forget()
         self._leadership.forget()
@@ -175,8 +181,16 @@ class Router:
     def _on_job(self, delivery: Delivery, ticket: int) -> None:
         message = delivery.message
         sent_ms = None if message.timestamp is None else message.timestamp * 1000
-        arrival = Arrival(ticket, delivery.queue, delivery.returns, delivery.redelivered, sent_ms)
-        self._perform(self._dispatcher.arrived(arrival, message, clock()))
+        is_new = delivery.exchange == JOBS
+        arrival = Arrival(ticket, delivery.queue, is_new, delivery.returns, delivery.redelivered, sent_ms)
+        try:
+            commands = self._dispatcher.arrived(arrival, message, clock())
+        except Exception:
+            # A fault of ours: the bus rejects the delivery, and nobody may go on counting it.
+            self._dispatcher.lost(ticket)
+            self._tickets.drop(ticket)
+            raise
+        self._perform(commands)
 
     def _on_collected(self, delivery: Delivery) -> None:
         ticket = self._tickets.hold(delivery)
@@ -232,8 +246,11 @@ class Router:
             if command.event is not None:
                 self._post(command.event)
         elif not isinstance(error, Disconnected) and self._tickets.get(ticket) is not None:
-            log.warning("job %s to %s: %s; placing it again", command.held.job.id, command.key, error)
-            self._perform(self._dispatcher.rejected(command.held, command.key, clock()))
+            log.warning("job %s to %s: %s; trying again", command.held.job.id, command.key, error)
+            if command.exchange == VMS:
+                self._perform(self._dispatcher.rejected(command.held, command.key, clock()))
+            else:
+                asyncio.get_running_loop().call_later(GIVE_BACK_AFTER_S, self._tickets.give_back, ticket)
 
     def _post(self, event: JobEvent | VmEvent | RouterStatus) -> None:
         self._bus.post(EVENTS, event_message(event, event.key))
@@ -248,8 +265,7 @@ async def serve_router(settings: Settings, url: str, stop: asyncio.Event) -> Non
     fleet = Fleet(FleetRules.of(settings))
     dispatcher = Dispatcher(fleet, Config.of(settings), name=name, session=uuid.uuid4().hex[:12])
     intake = Intake(map(lane, range(LANES)), settings.lane_prefetch, settings.window_mib * MIB)
-    listen_s = min(LISTEN_AT_MOST_S, settings.beat_interval_s * BEATS_TO_LISTEN)
-    router = Router(bus, dispatcher, intake, listen_s=listen_s)
+    router = Router(bus, dispatcher, intake, listen_s=settings.beat_interval_s * BEATS_TO_LISTEN)
     try:
         await unless_set(stop, router.run())
         await router.drain()

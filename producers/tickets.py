@@ -39,6 +39,10 @@ class Tickets:
         """The broker is to deliver it anew."""
         self._end(ticket, partial(self._bus.reject, requeue=True))
 
+    def drop(self, ticket: int) -> None:
+        """Its delivery is settled by somebody else."""
+        self._end(ticket, lambda _delivery: None)
+
     def withhold(self, queue: str) -> None:
         """Settle nothing of this queue until `release`: the broker must have no reason to deliver more."""
         self._withheld.setdefault(queue, [])

@@ -14,7 +14,8 @@ FIRST_TOLD_S = 0.1
 LONGEST_UNTOLD_S = 32.0
 """A job is told after a tenth of a second, then after twice as long each time, up to this."""
 TOLD_AT_ONCE = 10
-"""Jobs told at a call: a place in line costs a look at every user."""
+"""Jobs told at a call, at the most: a place in line costs a look at every user, so with many jobs it is fewer."""
+LOOKS_AT_ONCE = 10_000
 PLACED_KEPT = 20_000
 """Placements remembered: the word of an end may be lost."""
 
@@ -56,7 +57,8 @@ class Waits:
     def tell(self, line: Line, now: Moment, slots: int) -> list[JobEvent]:
         """What is to be told now, of `slots` slots that take jobs."""
         events: list[JobEvent] = []
-        while self._due and self._due[0][0] <= now.mono_s and len(events) < TOLD_AT_ONCE:
+        most = max(1, min(TOLD_AT_ONCE, LOOKS_AT_ONCE // max(1, len(line))))
+        while self._due and self._due[0][0] <= now.mono_s and len(events) < most:
             _, ticket, last_s = heappop(self._due)
             held = line.get(ticket)
             if held is None:

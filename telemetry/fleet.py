@@ -4,13 +4,13 @@ Pure: `now` is the listener's monotonic clock in seconds, so the senders' clocks
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from bus.events import Heartbeat, VmEvent
 from bus.settings import Settings
-from telemetry.health import Progress, ease
+from telemetry.health import Health, Progress, ease
 from telemetry.ledger import Ledger
 from telemetry.vm_index import VmIndex
 from telemetry.vm_view import State, Vm, VmView, why_joined
@@ -137,16 +137,11 @@ class Fleet:
 
     def judged(self, vm: str, now: float, *, ok: bool, slowness: float | None = None) -> None:
         """A VM did a job well, or failed it in a way that may be its own fault; see `Health` for what comes of it."""
-        known = self._vms.get(vm)
-        if known is None:
-            return
-        health, share, was_on_probation = known.health, known.health.share, known.health.on_probation
-        health.judged(now, ok=ok, slowness=slowness)
-        if health.on_probation and not was_on_probation and known.out is None:
-            self._tell(known, known.announced, "its last jobs failed: it gets one at a time until one succeeds")
-        if health.on_probation or was_on_probation or health.share != share:
-            self._weigh(known, now)
-            self._look(known)
+        self._assess(vm, now, lambda health: health.judged(now, ok=ok, slowness=slowness))
+
+    def pardoned(self, vm: str, now: float) -> None:
+        """A failure that a VM was judged for was its job's own fault."""
+        self._assess(vm, now, Health.pardoned)
 
     def unreachable(self, vm: str, now: float) -> None:
         """The broker had no queue for a VM: it is lost until its next beat."""
@@ -231,6 +226,19 @@ class Fleet:
             relieved = self._index.taken_since(now - rules.ease_in_s, but=vm.beat.vm)
             eased = ease(now - vm.ready_at, rules.ease_in_s) if relieved else 1.0
         vm.capacity = vm.health.capacity(vm.beat.slots + vm.beat.look_ahead, eased, now)
+
+    def _assess(self, vm: str, now: float, by: Callable[[Health], None]) -> None:
+        """Let something change what is thought of a VM, and see what comes of it."""
+        known = self._vms.get(vm)
+        if known is None:
+            return
+        health, share, was_on_probation = known.health, known.health.share, known.health.on_probation
+        by(health)
+        if health.on_probation and not was_on_probation and known.out is None:
+            self._tell(known, known.announced, "its last jobs failed: it gets one at a time until one succeeds")
+        if health.on_probation or was_on_probation or health.share != share:
+            self._weigh(known, now)
+            self._look(known)
 
     def _suspect_rival(self, vm: Vm, beat: Heartbeat, now: float) -> None:
         """An older session still heard well after a newer one began is another machine with the same name."""

@@ -18,7 +18,7 @@ SLOWNESS_WEIGHT = 0.2
 SLOWEST = 10.0
 """Times typical that one answer can count as: a single freak says little."""
 FAILURES = 3
-"""In a row, from which a VM is on probation."""
+"""Different jobs in a row, from which a VM is on probation: fewer may well be the jobs' own fault."""
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
 
@@ -29,7 +29,8 @@ class Health:
 
     Failures and slow answers cut its share. After three failures in a row it is on probation: it gets nothing for a
     while, then one job at a time, so that a machine that fails jobs fast, and is free again at once, can't swallow the
-    fleet's. Each such job that fails doubles the while; the first success ends it.
+    fleet's. Each such job that fails doubles the while; the first success ends it. A failure that turns out to be its
+    job's fault is taken back.
     """
 
     share: float = 1.0
@@ -46,20 +47,33 @@ class Health:
         return self._failures >= FAILURES
 
     def judged(self, now: float, *, ok: bool, slowness: float | None = None) -> None:
-        """A job ended there; `slowness` is its time against the fleet's typical for such a job, 1 is typical."""
+        """A job ended there; `slowness` is its time against the fleet's typical for such a job, 1 is typical.
+
+        Of one job's failures only the first is to be told.
+        """
         if ok:
             self._succeeded()
         else:
             self._failed(now)
         if slowness is not None:
             self._slowness += SLOWNESS_WEIGHT * (min(slowness, SLOWEST) - self._slowness)
-        self.share = self._trust * min(1.0, SLOW / self._slowness) if self._slowness > SLOW else self._trust
+        self._weigh()
+
+    def pardoned(self) -> None:
+        """A failure told earlier was not its fault: it counts no more, and gives back what it took."""
+        self._trust = min(1.0, 2 * self._trust)
+        self._failures = max(0, self._failures - 1)
+        self._trials = max(0, self._trials - 1) if self.on_probation else 0
+        self._weigh()
 
     def capacity(self, full: int, ease: float, now: float) -> int:
         """Slots' worth of jobs that it may hold, of `full`; `ease` is the part that easing in allows, 0 to 1."""
         if self.on_probation:
             return 0 if now < self._wait_until else 1
         return max(1, math.ceil(full * ease * self.share - 1e-9))  # 1e-9: sums of tenths are a little off
+
+    def _weigh(self) -> None:
+        self.share = self._trust * min(1.0, SLOW / self._slowness) if self._slowness > SLOW else self._trust
 
     def _succeeded(self) -> None:
         self._trust = min(1.0, self._trust + SHARE_GAIN)

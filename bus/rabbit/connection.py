@@ -110,7 +110,7 @@ class Bus:
         awaiting the first pipelines the confirms.
         """
         session = self._session
-        if session is None or not session.declared or session.closed.done():
+        if session is None or not session.can_publish:
             return _failed(Disconnected(f"no connection to the broker at {self.address}"))
         try:
             return session.publish(exchange, message, mandatory=mandatory)
@@ -118,11 +118,19 @@ class Bus:
             return _failed(Refused(f"AMQP can't carry this message ({type(error).__name__}: {error})"))
 
     def post(self, exchange: str, message: Message) -> bool:
-        """Publish telemetry: transient, unconfirmed, and dropped (False) while there is no open way to the broker."""
+        """Publish telemetry: transient, unconfirmed, and dropped (False) while there is no open way to the broker.
+
+        What AMQP can't carry is dropped too: whoever tells of its work goes on with it.
+        """
         session = self._session
-        if session is None or not session.declared or session.blocked or session.closed.done():
+        if session is None or not session.can_publish or session.blocked:
             return False
-        session.telemetry.basic_publish(exchange, message.routing_key, message.body, properties_of(message, TRANSIENT))
+        properties = properties_of(message, TRANSIENT)
+        try:
+            session.telemetry.basic_publish(exchange, message.routing_key, message.body, properties)
+        except Exception as error:  # noqa: BLE001 (pika raises many kinds for what it can't write: one verdict here)
+            log.warning("an event for %.80r was dropped: AMQP can't carry it (%s)", message.routing_key, said(error))
+            return False
         return True
 
     async def consume(self, queue: str, handler: Handler, *, prefetch: int, optional: bool = False) -> Consumer:
@@ -160,27 +168,38 @@ class Bus:
                 await end(self._session, consumer)
 
     def ack(self, delivery: Delivery) -> bool:
-        """Settle a delivery for good. False when its session is gone, and the broker will deliver it again."""
-        session = self._current(delivery)
+        """Settle a delivery for good.
+
+        False when that does nothing: it was settled before, or its session is gone, and the broker delivers it again.
+        """
+        session = self._taken(delivery)
         if session is not None:
             session.work.basic_ack(delivery.tag)
         return session is not None
 
     def reject(self, delivery: Delivery, *, requeue: bool) -> bool:
-        """Give a delivery back: to its queue (`requeue`), or to the queue's dead-letter exchange."""
-        session = self._current(delivery)
+        """Give a delivery back: to its queue (`requeue`), or to the queue's dead-letter exchange. False as of `ack`."""
+        session = self._taken(delivery)
         if session is not None:
             session.work.basic_reject(delivery.tag, requeue=requeue)
         return session is not None
 
     def is_live(self, delivery: Delivery) -> bool:
-        """Whether the delivery is still ours to settle; if not, the broker gives the message out again."""
+        """Whether the delivery is still ours to settle; if it was not yet, the broker gives the message out again."""
         return self._current(delivery) is not None
 
     def _current(self, delivery: Delivery) -> Session | None:
         session = self._session
-        stale = session is None or session.number != delivery.session or session.closed.done()
-        return None if stale else session
+        if session is None or session.number != delivery.session or session.closed.done() or not session.work.is_open:
+            return None
+        return session if delivery.tag in session.unsettled else None
+
+    def _taken(self, delivery: Delivery) -> Session | None:
+        """The session to settle the delivery in; a second time there is none."""
+        session = self._current(delivery)
+        if session is not None:
+            session.unsettled.discard(delivery.tag)
+        return session
 
     async def declare(self, topology: Topology) -> None:
         """Declare more than the topology given at the start, now and after each reconnect.
@@ -284,7 +303,7 @@ class Bus:
             return await session.closed
         except _LOSSES as error:
             session.end(error)
-            return error
+            return session.closed.result()  # why it ended, where `error` is only what that led to
         except Exception as error:
             log.exception("the connection failed in a way not foreseen")  # and must still be mended
             session.end(error)

@@ -13,6 +13,7 @@ from bus.rabbit.session import Session, counts
 from bus.topology import Queue
 
 _RETURNS = "x-delivery-count"
+_MOST_RETURNS = 1000
 _OPTIONAL_TIMEOUT_S = 3.0
 _NUMBERS = itertools.count()
 """A tag is never used again: the broker may still count deliveries of the consumer that had it."""
@@ -30,6 +31,8 @@ class Delivery:
     tag: int
     session: int
     """Delivery tags die with their session: settling an older one does nothing."""
+    exchange: str = ""
+    """Where it was published: what callers may publish to and what only we do are told apart by it."""
 
 
 Handler = Callable[[Delivery], None]
@@ -71,6 +74,8 @@ async def begin(session: Session, consumer: Consumer, handle: Callable[[Consumer
 
     def deliver(_channel: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
         message = message_of(method.routing_key, properties, body)
+        if not consumer.private:
+            session.unsettled.add(method.delivery_tag)
         handle(consumer, _delivery(message, queue, method, session.number))
 
     # The tag is chosen here: the first delivery may come before the reply that would name it.
@@ -111,9 +116,14 @@ async def _private_queue(session: Session, consumer: Consumer) -> str:
 
 
 def _delivery(message: Message, queue: str, method: Basic.Deliver, session: int) -> Delivery:
-    returns = message.headers.get(_RETURNS, 0)
+    returns = returns_of(message.headers.get(_RETURNS), redelivered=method.redelivered)
     if _RETURNS in message.headers:
         message = replace(message, headers={key: value for key, value in message.headers.items() if key != _RETURNS})
-    return Delivery(
-        message, queue, method.redelivered, returns if isinstance(returns, int) else 0, method.delivery_tag, session
-    )
+    return Delivery(message, queue, method.redelivered, returns, method.delivery_tag, session, exchange=method.exchange)
+
+
+def returns_of(told: object, *, redelivered: bool) -> int:
+    """How often a message came back, by its header; a broker writes it on a redelivery only, and a caller on any."""
+    if not redelivered or not isinstance(told, int):
+        return 0
+    return min(max(told, 0), _MOST_RETURNS)

@@ -19,7 +19,7 @@ from bus.errors import BusError, Disconnected
 from bus.messages import Message
 from bus.rabbit.faults import said
 from bus.rabbit.mapping import message_of
-from bus.rabbit.session import Session, counts
+from bus.rabbit.session import Session, asking, counts, shut
 
 Wanted = Callable[[bytes], bool]
 """Whether a message with this body is wanted; asked before anything else is read of it."""
@@ -117,16 +117,16 @@ class _Reader:
 @asynccontextmanager
 async def _reading(session: Session, stream: str, start: datetime | str, wanted: Wanted) -> AsyncIterator[_Reader]:
     """Read on a channel of its own, from a time or from one of the broker's words for a place in a stream."""
-    channel = await session.channel(essential=False)
-    reader = _Reader(channel, wanted)
-    channel.add_on_close_callback(lambda _channel, error: reader.fail(_verdict(stream, error)))
-    channel.basic_qos(prefetch_count=_AHEAD)  # a stream delivers nothing without
-    channel.basic_consume(stream, reader.deliver, arguments={_OFFSET: start})
+    with asking(session, stream):
+        channel = await session.channel(essential=False)
+        reader = _Reader(channel, wanted)
+        channel.add_on_close_callback(lambda _channel, error: reader.fail(_verdict(stream, error)))
+        channel.basic_qos(prefetch_count=_AHEAD)  # a stream delivers nothing without
+        channel.basic_consume(stream, reader.deliver, arguments={_OFFSET: start})
     try:
         yield reader
     finally:
-        if channel.is_open:
-            channel.close()
+        shut(channel)
 
 
 def _verdict(stream: str, error: BaseException) -> BusError:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +15,7 @@ from pika.channel import Channel
 from pika.exceptions import AMQPError
 from pika.spec import Basic, BasicProperties
 
-from bus.errors import Disconnected, Refused, SetupError, Unroutable
+from bus.errors import BusError, Disconnected, Refused, SetupError, Unroutable
 from bus.messages import Message
 from bus.rabbit.mapping import properties_of
 from bus.rabbit.tables import read_as_sent
@@ -63,6 +63,8 @@ class Session:
         self.declared = False
         """Whether the topology is there, so that there is where to publish to."""
         self.pending: dict[int, _Pending] = {}
+        self.unsettled: set[int] = set()
+        """Tags of deliveries still to be acked or rejected: doing it twice would end the session."""
         self._sequence = 0
         self._connection: AsyncioConnection | None = None
 
@@ -89,19 +91,33 @@ class Session:
     async def channel(self, *, essential: bool = True) -> Channel:
         """Open a channel; the end of an `essential` one ends the session, since pika would go on without a word."""
         assert self._connection is not None  # noqa: S101 (open() came first)
-        channel: Channel = await self.call(self._connection.channel, ready="on_open_callback")
+        opened: asyncio.Future[Any] = self.loop.create_future()
+        channel: Channel = self._connection.channel(on_open_callback=lambda c: _resolve(opened, c))
+        try:
+            await self._told(opened)
+        except BaseException:  # whatever stops the waiting: it may open still, and nobody would close it
+            shut(channel)
+            raise
         if essential:
             channel.add_on_close_callback(lambda _channel, error: self.end(error))
         return channel
 
-    async def call(self, method: Callable[..., Any], *args: Any, ready: str = "callback", **kwargs: Any) -> Any:
+    async def call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a pika method and wait for the broker's reply, or raise why the session ended."""
         reply: asyncio.Future[Any] = self.loop.create_future()
-        method(*args, **{ready: lambda frame: _resolve(reply, frame)}, **kwargs)
+        method(*args, callback=lambda frame: _resolve(reply, frame), **kwargs)
+        return await self._told(reply)
+
+    async def _told(self, reply: "asyncio.Future[Any]") -> Any:
         await asyncio.wait({reply, self.closed}, return_when=asyncio.FIRST_COMPLETED, timeout=_OPEN_TIMEOUT_S)
         if reply.done():
             return reply.result()
         raise _as_exception(self.closed.result()) if self.closed.done() else TimeoutError("the broker does not reply")
+
+    @property
+    def can_publish(self) -> bool:
+        """Whether the topology is there, and no channel to publish on is closed or closing."""
+        return self.declared and not self.closed.done() and self.confirmed.is_open and self.telemetry.is_open
 
     def publish(self, exchange: str, message: Message, *, mandatory: bool) -> "asyncio.Future[None]":
         """Publish with a confirm; the future ends with it."""
@@ -161,6 +177,30 @@ class Session:
             await asyncio.sleep(0.02)
 
 
+def shut(channel: Channel) -> None:
+    """Close a channel that is of no more use; harmless when it is closed already, or closing."""
+    if not (channel.is_closed or channel.is_closing):
+        with contextlib.suppress(AMQPError):
+            channel.close()
+
+
+@contextlib.contextmanager
+def asking(session: Session, what: str) -> Iterator[None]:
+    """While the broker is asked for something: what the end of the session raises here becomes Disconnected.
+
+    A TimeoutError, when the broker does not answer, stays one.
+    """
+    try:
+        yield
+    except BusError:
+        raise
+    except Exception as error:
+        lost = isinstance(error, AMQPError | OSError) and not isinstance(error, TimeoutError)
+        if lost or session.closed.done():
+            raise Disconnected(f"the connection was lost while asking for {what}") from error
+        raise
+
+
 def parameters(url: str, name: str, heartbeat_s: int) -> pika.connection.Parameters:
     """How to connect; `heartbeat_s` is AMQP's own, in seconds. Raises SetupError when the URL is none."""
     try:
@@ -204,8 +244,16 @@ async def counts(session: Session, queue: str, timeout_s: float = _OPEN_TIMEOUT_
 
     Raises Disconnected, and TimeoutError when the queue does not answer (a quorum queue without a leader).
     """
-    # Asking for a queue that is not there closes the channel that asks, so each question has its own.
-    channel = await session.channel(essential=False)
+    with asking(session, queue):
+        # Asking for a queue that is not there closes the channel that asks, so each question has its own.
+        channel = await session.channel(essential=False)
+        try:
+            return await _counted(session, channel, queue, timeout_s)
+        finally:
+            shut(channel)
+
+
+async def _counted(session: Session, channel: Channel, queue: str, timeout_s: float) -> Counts | None:
     reply: asyncio.Future[Counts | None] = session.loop.create_future()
     channel.add_on_close_callback(lambda *_: _resolve(reply, None))
 
@@ -219,8 +267,6 @@ async def counts(session: Session, queue: str, timeout_s: float = _OPEN_TIMEOUT_
         raise Disconnected(f"the connection was lost while asking for {queue}")
     if not reply.done():
         raise TimeoutError(f"queue {queue} does not answer")
-    if channel.is_open:
-        channel.close()
     return reply.result()
 
 

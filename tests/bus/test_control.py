@@ -49,11 +49,16 @@ def test_a_job_without_a_user_is_cancelled_as_it_was_sent() -> None:
         (Drain(vm="vm1"), {"vm": "vm1\n"}, "drain.vm"),
         (Pause(operation="sketch"), {"operation": "blur"}, "pause.operation"),
         (Pause(operation="sketch"), {"operation": "#"}, "pause.operation"),
+        (Orders(), {"seq": -1}, "orders.seq"),
+        (Orders(), {"seq": 2**62 + 1}, "orders.seq"),
+        (Orders(), {"drained": ["v" * 256]}, "orders.drained"),
+        (Orders(), {"drained": [f"vm{n}" for n in range(65_537)]}, "orders.drained"),
+        (Orders(), {"paused": [f"o{n}" for n in range(65)]}, "orders.paused"),
     ],
 )
 def test_what_can_not_be_done_is_refused(command: Command, change: dict[str, Any], says: str) -> None:
     with pytest.raises(BadInput, match=says):
-        read_command(json.dumps(command.model_dump() | change).encode())
+        read_command(json.dumps(command.model_dump(mode="json") | change).encode())
 
 
 @given(st.binary(max_size=200))

@@ -37,6 +37,8 @@ STATUS = RouterStatus(
     drained=("vm2",),
 )
 
+SEEN = {"vm": "vm1", "load": 41.5, "age_s": 0.31, "held": 1, "verdict": "loaded"}
+
 EVENTS = [
     (BEAT, events.heartbeat_key("vm1"), "vm.heartbeat.vm1"),
     (ROUTED, ROUTED.key, "job.routed.sketch"),
@@ -129,11 +131,46 @@ def test_a_waiting_job_tells_its_place_and_when_it_should_end() -> None:
         (BRIDGE, {"state": "idle"}, "bridge.state"),
         (BRIDGE, {"spent_today": -0.1}, "bridge.spent_today"),
         (BRIDGE, {"in_flight": -1}, "bridge.in_flight"),
+        (BEAT, {"at_ms": -1}, "heartbeat.at_ms"),
+        (BEAT, {"started_ms": 2**62 + 1}, "heartbeat.started_ms"),
+        (BEAT, {"slots": 4097}, "heartbeat.slots"),
+        (BEAT, {"oldest_running_s": -0.1}, "heartbeat.oldest_running_s"),
+        (BEAT, {"held": ["p"] * 4097}, "heartbeat.held"),
+        (BEAT, {"held": ["p" * 256]}, "heartbeat.held"),
+        (BEAT, {"operations": ["o"] * 65}, "heartbeat.operations"),
+        (BEAT, {"operations": ["o" * 256]}, "heartbeat.operations"),
+        (BEAT, {"not_served": {f"o{n}": "no" for n in range(65)}}, "heartbeat.not_served"),
+        (BEAT, {"not_served": {"o" * 256: "no"}}, "heartbeat.not_served"),
+        (ROUTED, {"at_ms": 2**62 + 1}, "job.at_ms"),
+        (ROUTED, {"ran_ms": -1}, "job.ran_ms"),
+        (ROUTED, {"waited_ms": 2**62 + 1}, "job.waited_ms"),
+        (ROUTED, {"waited_ms": "long"}, "job.waited_ms"),
+        (ROUTED, {"attempt": -1}, "job.attempt"),
+        (ROUTED, {"pixels": -1}, "job.pixels"),
+        (ROUTED, {"eta_s": [-1.0, 1.0]}, "job.eta_s"),
+        (ROUTED, {"candidates": [SEEN] * 65}, "job.candidates"),
+        (ROUTED, {"candidates": [SEEN | {"slots": -1}]}, "job.candidates"),
+        (ROUTED, {"limits": {f"l{n}": 1.0 for n in range(65)}}, "job.limits"),
+        (STATUS, {"paused": ["o"] * 65}, "router.paused"),
+        (STATUS, {"drained": ["vm1"] * 65_537}, "router.drained"),
+        (BRIDGE, {"seconds": {"sketch": -0.1}}, "bridge.seconds"),
+        (BRIDGE, {"seconds": {f"o{n}": 1.0 for n in range(65)}}, "bridge.seconds"),
     ],
 )
 def test_what_would_mislead_is_not_believed(event: events.AnyEvent, change: dict[str, Any], says: str) -> None:
     with pytest.raises(BadInput, match=says):
         read_event(json.dumps(event.model_dump() | change).encode())
+
+
+def test_the_most_a_vm_can_say_of_itself_is_believed() -> None:
+    held = tuple("p" * 255 for _ in range(4096))
+    beat = BEAT.model_copy(update={"slots": 4096, "held": held, "at_ms": 2**62, "operations": ("o" * 255,) * 64})
+    assert read_event(event_message(beat, "k").body) == beat
+
+
+def test_clocks_that_disagree_make_no_wait_negative() -> None:
+    event = JobEvent(state="running", job="1", operation="sketch", at_ms=1, waited_ms=-40)
+    assert event.waited_ms == 0
 
 
 @given(st.binary(max_size=200))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bus import messages
 from bus.errors import BadInput
-from bus.messages import HISTORY_KEPT, HISTORY_REASON, Answer, Attempt, Job, Message
+from bus.messages import HISTORY_KEPT, HISTORY_REASON, LONGEST_EXPIRATION_MS, Answer, Attempt, Job, Message
 from bus.problems import Kind, Problem
 
 NOW_MS = 1_700_000_000_000
@@ -153,6 +153,37 @@ def test_a_wrong_hop_header_is_read_as_absent(wrong: object) -> None:
     assert (job.received_ms, job.deadline_ms, job.attempt, job.pixels) == (NOW_MS, None, 0, None)
 
 
+def test_attempts_beyond_counting_are_read_as_none() -> None:
+    assert sent(headers={"attempt": 2**31}).attempt == 2**31
+    assert sent(headers={"attempt": 2**31 + 1}).attempt == 0
+
+
+HOP = {
+    "received_ms": 1,
+    "deadline_ms": NOW_MS + 9,
+    "attempt": 2,
+    "placement": "p1",
+    "pixels": 5,
+    "history": '[{"attempt": 1, "at_ms": 2, "reason": "lost"}]',
+}
+
+
+@pytest.mark.parametrize("key", ["sketch", "vm.vm1"])
+def test_from_a_caller_hop_headers_are_read_as_absent_and_all_others_as_ever(key: str) -> None:
+    own = {"user": "ada", "site": "local", "params": {"quality": 80}}
+    message = Message(routing_key=key, headers={**HOP, **own, "operation": "caption"}, message_id="1", expiration="70")
+    bare = Message(routing_key=key, headers=own, message_id="1", expiration="70")
+    job = Job.from_message(message, NOW_MS, trusted=False)
+    assert job == Job.from_message(bare, NOW_MS)
+    assert (job.operation, job.received_ms, job.deadline_ms) == (key, NOW_MS, NOW_MS + 70)
+
+
+def test_from_an_earlier_hop_its_headers_are_believed() -> None:
+    job = sent(headers=HOP, expiration="70")
+    assert (job.received_ms, job.deadline_ms, job.attempt, job.place, job.pixels) == (1, NOW_MS + 9, 2, "p1", 5)
+    assert [told.reason for told in job.history] == ["lost"]
+
+
 @pytest.mark.parametrize(("priority", "interactive"), [(None, False), (0, False), (4, False), (5, True), (9, True)])
 def test_someone_waits_for_a_job_of_priority_five_and_over(priority: int | None, interactive: bool) -> None:
     assert sent(priority=priority).interactive is interactive
@@ -190,7 +221,14 @@ def test_a_long_reason_is_cut_and_the_latest_attempts_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [None, 7, ["x"], "", "{", "[1]", b"\xff", '[{"attempt": -1, "at_ms": 1, "reason": ""}]', DEEP]
+    "wrong",
+    [
+        *(None, 7, ["x"], "", "{", "[1]", b"\xff", DEEP),
+        '[{"attempt": -1, "at_ms": 1, "reason": ""}]',
+        '[{"attempt": 1, "at_ms": -1, "reason": ""}]',
+        f'[{{"attempt": 1, "at_ms": {2**62 + 1}, "reason": ""}}]',
+        '[{"attempt": 1, "at_ms": 1, "reason": 7}]',
+    ],
 )
 def test_a_history_that_nobody_of_ours_wrote_is_read_as_none(wrong: object) -> None:
     assert sent(headers={"history": wrong}).history == ()
@@ -199,6 +237,11 @@ def test_a_history_that_nobody_of_ours_wrote_is_read_as_none(wrong: object) -> N
 def test_a_history_that_is_too_long_is_cut() -> None:
     written = [{"attempt": n, "at_ms": 1, "reason": "lost"} for n in range(50)]
     assert [told.attempt for told in sent(headers={"history": json.dumps(written)}).history] == list(range(40, 50))
+
+
+def test_a_reason_that_is_too_long_costs_no_more_than_its_end() -> None:
+    written = [{"attempt": 1, "at_ms": 1, "reason": "é" * 400}, {"attempt": 2, "at_ms": 2, "reason": "lost"}]
+    assert [told.reason for told in sent(headers={"history": json.dumps(written)}).history] == ["é" * 300, "lost"]
 
 
 def test_a_history_may_be_given_as_it_is_or_as_it_travels() -> None:
@@ -245,7 +288,9 @@ def test_each_hop_gives_the_message_what_is_left() -> None:
 
 def test_a_far_deadline_stays_within_what_the_broker_takes() -> None:
     job = sent(headers={"deadline_ms": 2**60})
+    assert job.deadline_ms == NOW_MS + LONGEST_EXPIRATION_MS
     assert job.to_message("vm.vm1", NOW_MS).expiration == str(2**32 - 1)
+    assert sent(expiration="9" * 255).deadline_ms == NOW_MS + LONGEST_EXPIRATION_MS
 
 
 # Round trips
@@ -318,6 +363,8 @@ JOBS = st.builds(
 @given(JOBS, st.integers(0, 2**50))
 def test_any_job_is_the_same_after_a_hop(job: Job, now_ms: int) -> None:
     message = job.to_message("vm.vm1", now_ms)
+    if job.deadline_ms is not None:
+        job = job.model_copy(update={"deadline_ms": min(job.deadline_ms, now_ms + 5 + LONGEST_EXPIRATION_MS)})
     assert Job.from_message(message, now_ms + 5) == job
     assert Job.from_message(job.to_message(job.operation, now_ms), now_ms + 5) == job
 

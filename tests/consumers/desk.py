@@ -15,7 +15,7 @@ from bus.control import Cancel, Drain
 from bus.events import JobEvent, read_event
 from bus.problems import PROBLEM_JSON
 from bus.rabbit import Bus
-from bus.topology import CONTROL, DEAD, EVENTS, JOBS, VMS, Binding, Exchange, Queue, Topology, of_vm, vm_queue
+from bus.topology import CONTROL, DEAD, EVENTS, JOBS_LANES, VMS, Binding, Exchange, Queue, Topology, of_vm, vm_queue
 from consumers.compute import Child, ChildConfig
 from consumers.worker import Worker, WorkerConfig
 from tests.bus.rabbit.foreign import Foreign, Got, eventually
@@ -23,7 +23,7 @@ from tests.consumers.operations.pictures import photograph, saved
 
 VM = "vm1"
 BACK = "back"
-"""Where jobs arrive that the worker hands back to `jobs`."""
+"""The one lane, where jobs arrive that the worker hands back."""
 PHOTOGRAPH = photograph()
 CHILD = ChildConfig(("sketch",), "", max_bytes=16 << 20, max_pixels=50_000_000, memory_bytes=1 << 30)
 CONFIG = WorkerConfig(
@@ -35,9 +35,14 @@ SHORT = replace(CONFIG, job_timeout_s=0.5)
 
 _OURS = of_vm(VM)
 TOPOLOGY = Topology(
-    (Exchange(JOBS, "topic"), Exchange(VMS, "direct"), Exchange(EVENTS, "topic"), Exchange(CONTROL, "topic")),
+    (
+        Exchange(JOBS_LANES, "x-consistent-hash", {"hash-header": "user"}),
+        Exchange(VMS, "direct"),
+        Exchange(EVENTS, "topic"),
+        Exchange(CONTROL, "topic"),
+    ),
     (Queue(DEAD, {"x-queue-type": "quorum"}), Queue(BACK, {"x-queue-type": "quorum"}), *_OURS.queues),
-    (Binding(JOBS, BACK, "#"), *_OURS.bindings),
+    (Binding(JOBS_LANES, BACK, "1"), *_OURS.bindings),
 )
 
 

@@ -129,8 +129,14 @@ def test_what_is_wrong_with_the_job_is_worth_keeping() -> None:
 def test_what_is_wrong_with_us_is_not() -> None:
     outcome = outcome_of(JOB, {"status": "failed", "detail": "MemoryError: ", "ran_ms": 1}, b"", LIMIT)
     assert isinstance(outcome, Failed)
-    assert outcome.problem.slug == "operation-failed"
+    assert (outcome.problem.slug, outcome.ran_ms) == ("operation-failed", 1)
     assert "sketch: MemoryError" in outcome.problem.detail
+
+
+def test_a_job_that_took_all_memory_is_told_from_one_that_failed() -> None:
+    outcome = outcome_of(JOB, {"status": "exhausted", "detail": "too much", "ran_ms": 1}, b"", LIMIT)
+    assert isinstance(outcome, Failed)
+    assert outcome.problem.slug == "out-of-memory"
 
 
 @pytest.mark.parametrize(

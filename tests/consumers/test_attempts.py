@@ -22,6 +22,13 @@ def test_a_history_keeps_its_latest() -> None:
     assert [told.attempt for told in job.history] == list(range(22 - HISTORY_KEPT, 22))
 
 
+def test_however_often_it_was_taken_back_every_attempt_counts() -> None:
+    job = taken_back(JOB, 10**15, "vm1", 5)
+    assert job.attempt == 2 + 10**15
+    assert job.history[-1].attempt == 1 + 10**15
+    assert len(job.history) == HISTORY_KEPT
+
+
 def test_an_attempt_that_was_not_begun_does_not_count() -> None:
     assert not_begun(JOB).attempt == 1
     assert not_begun(JOB.model_copy(update={"attempt": 0})).attempt == 0

@@ -7,7 +7,7 @@ import pytest
 from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Delivery
-from bus.topology import DEAD, JOBS, JOBS_RETURNED, VMS, Binding, Exchange, Queue, Topology, of_vm, vm_queue
+from bus.topology import DEAD, JOBS_LANES, JOBS_RETURNED, VMS, Binding, Exchange, Queue, Topology, of_vm, vm_queue
 from consumers.settlement import Held, Settlement
 from tests.bus.rabbit.foreign import Foreign, eventually
 
@@ -15,11 +15,15 @@ pytestmark = pytest.mark.broker
 
 _OURS = of_vm("vm1")
 TOPOLOGY = Topology(
-    (Exchange(JOBS, "topic"), Exchange(VMS, "direct"), Exchange(JOBS_RETURNED, "fanout")),
+    (
+        Exchange(JOBS_LANES, "x-consistent-hash", {"hash-header": "user"}),
+        Exchange(VMS, "direct"),
+        Exchange(JOBS_RETURNED, "fanout"),
+    ),
     (Queue(JOBS_RETURNED, {"x-queue-type": "quorum"}), *_OURS.queues),
     (Binding(JOBS_RETURNED, JOBS_RETURNED), *_OURS.bindings),
 )
-"""Without a `dead` queue, and with no lane behind `jobs`."""
+"""Without a `dead` queue, and with no lane behind `jobs.lanes`."""
 
 
 @pytest.fixture

@@ -103,6 +103,7 @@ async def test_a_job_whose_process_is_killed_is_handed_back_and_the_next_one_run
     assert (back.properties.reply_to, back.headers["user"]) == (vm.replies, "anna")
     retried = await vm.told("retried")
     assert "signal 9" in (retried.reason or "")
+    assert retried.ran_ms is not None
     vm.send(OTHER, message_id="j2")
     assert (await vm.answer()).headers["job"] == "j2"
     await vm.told("done")
@@ -118,6 +119,7 @@ async def test_a_job_that_hangs_is_timed_out_and_handed_back(amqp_url: str) -> N
         assert (await vm.handed_back()).headers["attempt"] == 1
         retried = await vm.told("retried")
         assert (retried.problem, retried.reason) == ("timed-out", "sketch took more than 0.5 s on vm1.")
+        assert (retried.ran_ms or 0) >= 500
         await eventually(lambda: vm.child.pid not in {None, first})
 
 
@@ -132,7 +134,9 @@ async def test_the_last_attempt_ends_in_an_answer_and_a_copy_for_the_operator(am
         assert dead.body == PHOTOGRAPH
         assert dead.headers["reason"] == problem(got)["detail"]
         assert "CC" not in dead.headers
-        assert (await vm.told("failed")).problem == "timed-out"
+        failed = await vm.told("failed")
+        assert (failed.problem, failed.ran_ms) == ("timed-out", got.headers["ran_ms"])
+        assert got.headers["ran_ms"] >= 500
         await vm.settled()
 
 
@@ -167,7 +171,8 @@ async def test_a_job_that_expired_on_the_way_is_answered_and_not_run(vm: Desk) -
 @pytest.mark.parametrize("reply_to", [None, "nobody-listens-here"])
 async def test_a_job_that_nobody_waits_for_is_told_and_settled(vm: Desk, reply_to: str | None) -> None:
     vm.send(reply_to=reply_to)
-    assert (await vm.told("unanswerable")).job == "j1"
+    told = await vm.told("unanswerable")
+    assert (told.job, told.ran_ms is None) == ("j1", False)
     await vm.settled()
 
 

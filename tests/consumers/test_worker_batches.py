@@ -88,7 +88,7 @@ async def test_a_picture_that_takes_all_memory_is_found_out_and_its_neighbours_a
         assert (await vm.handed_back()).properties.message_id == "j2"
         vm.send(heavy(), message_id="j2", headers={"attempt": 3})
         told = problem(await vm.answer())
-        assert (told["slug"], "memory" in told["detail"]) == ("operation-failed", True)
+        assert (told["slug"], "memory" in told["detail"]) == ("out-of-memory", True)
         assert (await vm.dead()).properties.message_id == "j2"
         await vm.settled()
         assert vm.foreign.depth(DEAD) == 0

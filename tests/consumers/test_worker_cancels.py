@@ -41,7 +41,7 @@ async def test_a_job_that_waits_is_answered_at_once_and_never_runs(vm: Desk) -> 
     got = await vm.answer()
     assert (problem(got)["slug"], got.headers["job"], got.properties.correlation_id) == ("cancelled", "j1", "mine")
     told = await vm.told("failed")
-    assert (told.job, told.problem, told.attempt) == ("j1", "cancelled", 1)
+    assert (told.job, told.problem, told.attempt, told.ran_ms) == ("j1", "cancelled", 1, None)
     assert vm.worker.report().held == ("j0",)
     vm.thaw()
     assert (await vm.answer()).headers["job"] == "j0"
@@ -63,6 +63,7 @@ async def test_a_job_that_runs_is_answered_while_it_hangs_and_its_slot_works_aga
     assert vm.child.pid not in {None, hanging}
     await vm.told("done")
     assert (vm.count("failed"), vm.count("retried")) == (1, 0)
+    assert (await vm.told("failed")).ran_ms is not None  # it had the slot for so long
     await vm.settled()
     assert vm.foreign.depth(BACK) == 0
 
@@ -196,7 +197,8 @@ async def test_a_vm_drained_by_its_operator_gives_back_what_waits_and_stays_read
     vm.ask(Drain(vm=VM))
     back = await vm.handed_back()
     assert (back.properties.message_id, back.headers["attempt"]) == ("j2", 0)
-    assert "drained" in str((await vm.told("retried")).reason)
+    retried = await vm.told("retried")
+    assert ("drained" in str(retried.reason), retried.ran_ms) == (True, None)
     report = vm.worker.report()
     assert (report.worker, report.held, report.running) == ("ready", ("j1",), 1)
     vm.thaw()

@@ -111,7 +111,7 @@ async def test_a_vm_that_freezes_with_its_hands_full_and_wakes_up_again(running:
     async with Watch(running.url) as watch, AsyncClient(running.url, user="anna") as client:
         signal_computing(running, "vm1", signal.SIGSTOP)
         handles = [await client.submit(picture, "sketch") for picture in PICTURES]
-        await eventually(lambda: watch.holds("vm1") == SLOT_AND_LOOK_AHEAD)
+        await eventually(lambda: watch.holds("vm1") > 0)
         running.signal("vm1", signal.SIGSTOP)
         answers = await asyncio.gather(*(handle.result(20) for handle in handles))
         assert {answer.vm for answer in answers} == {"vm2"}

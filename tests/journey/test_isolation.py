@@ -77,7 +77,7 @@ async def signalled(processes: Processes, number: signal.Signals | None) -> Asyn
 DEATHS: dict[str, tuple[Settings, signal.Signals | None, str]] = {
     "SIGKILL": ({}, signal.SIGKILL, "too-many-attempts"),
     "SIGSTOP": ({"OVERSPILL_JOB_TIMEOUT_S": "5"}, signal.SIGSTOP, "timed-out"),
-    "a memory bomb": ({"OVERSPILL_CHILD_MEMORY_MIB": "400"}, None, "operation-failed"),
+    "a memory bomb": ({"OVERSPILL_CHILD_MEMORY_MIB": "400"}, None, "out-of-memory"),
 }
 
 

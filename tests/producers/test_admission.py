@@ -38,12 +38,18 @@ class Door:
         self._tickets = 0
 
     def come(
-        self, queue: str = "lane.00", *, returns: int = 0, redelivered: bool = False, **job: Any
+        self, queue: str = "lane.00", *, is_new: bool = True, redelivered: bool = False, **job: Any
     ) -> Held | Problem:
         self._tickets += 1
         given = {"id": "j1", "operation": "sketch", "user": "anna", "reply_to": "answers", "body": gif(1000, 800)} | job
-        arrival = Arrival(self._tickets, queue, returns, redelivered)
+        arrival = Arrival(self._tickets, queue, is_new, 0, redelivered)
         return self.admission.admit(arrival, Job(**given), self.line, NOW)
+
+    def homeward(self, queue: str = "vm.vm1", *, returns: int = 0, **job: Any) -> Job:
+        """A job taken out of a queue that nobody serves, as it goes back to its lane."""
+        given: dict[str, Any] = {"id": "j1", "operation": "sketch", "reply_to": "answers", "body": b"", "attempt": 1}
+        given |= job
+        return self.admission.on_its_way_home(Arrival(1, queue, is_new=False, returns=returns), Job(**given), NOW)
 
     def held(self, queue: str = "lane.00", **how: Any) -> Held:
         """A job that comes in and stands in line."""
@@ -98,32 +104,34 @@ def test_each_time_it_comes_from_a_lane_is_an_attempt() -> None:
     assert Door().held(attempt=1).job.attempt == 2
 
 
-def test_a_job_whose_vm_was_lost_before_it_began_has_lost_no_attempt() -> None:
-    door = Door()
-    assert door.held("vm.vm1", attempt=1, placement="p1").job.attempt == 1
-    once = door.held("vm.vm1", attempt=1, placement="p1", returns=1)
-    assert (once.job.attempt, once.job.history) == (1, ())
+@pytest.mark.parametrize(("queue", "counted"), [("vm.vm1", 0), ("overflow", 0), ("parked.sketch", 1)])
+def test_what_was_not_begun_goes_home_with_no_attempt_lost(queue: str, counted: int) -> None:
+    """In its lane the next attempt is counted; parking has taken back its own already."""
+    for returns in (0, 1):
+        home = Door().homeward(queue, placement="p1", returns=returns)
+        assert (home.attempt, home.history) == (counted, ())
 
 
 def test_a_job_that_its_lost_vm_had_begun_has_lost_one_and_is_tried_elsewhere() -> None:
     door = Door()
     door.placed.began("p1")
-    held = door.held("vm.vm1", attempt=1, placement="p1", returns=1)
-    assert held.job.attempt == 2
-    (told,) = held.job.history
-    assert (told.attempt, told.vm, told.at_ms) == (1, "vm1", NOW.wall_ms)
+    home = door.homeward(placement="p1", returns=1)
+    (told,) = home.history
+    assert (home.attempt, told.attempt, told.vm, told.at_ms) == (1, 1, "vm1", NOW.wall_ms)
     assert "vm1 ended, or fell silent" in told.reason
-    assert held.wish.avoid == "vm1"
+    again = door.held(attempt=home.attempt, history=home.history, is_new=False)
+    assert (again.job.attempt, again.wish.avoid) == (2, "vm1")
 
 
 def test_a_job_that_was_begun_and_never_came_back_has_lost_none() -> None:
     door = Door()
     door.placed.began("p1")  # the word of its beginning was another placement's, say
-    assert door.held("vm.vm1", attempt=1, placement="p1", returns=0).job.attempt == 1
+    assert door.homeward(placement="p1", returns=0).attempt == 0
 
 
-def test_what_came_back_twice_is_believed_to_have_been_begun_twice() -> None:
-    assert Door().held("vm.vm1", attempt=1, returns=2).job.attempt == 3
+@pytest.mark.parametrize("queue", ["vm.vm1", "overflow"])
+def test_what_came_back_twice_is_believed_to_have_been_begun_twice(queue: str) -> None:
+    assert Door().homeward(queue, returns=2).attempt == 2
 
 
 def test_after_so_many_attempts_it_is_refused_with_the_last_reason() -> None:
@@ -136,7 +144,9 @@ def test_after_so_many_attempts_it_is_refused_with_the_last_reason() -> None:
 
 
 def test_the_attempts_on_a_vm_that_keeps_dying_come_to_an_end() -> None:
-    problem = Door(max_attempts=3).refused("vm.vm1", attempt=2, returns=2)
+    door = Door(max_attempts=3)
+    home = door.homeward(attempt=2, returns=2)
+    problem = door.refused(attempt=home.attempt, history=home.history)
     assert problem.type == Kind.TOO_MANY_ATTEMPTS.urn
     assert "vm1 ended, or fell silent" in problem.detail
 
@@ -218,8 +228,8 @@ def test_a_user_may_have_so_many_jobs_in_line_and_others_theirs() -> None:
 
 @pytest.mark.parametrize(
     "how",
-    [{"attempt": 1}, {"redelivered": True}, {"queue": "vm.vm1"}, {"queue": "parked.sketch"}],
-    ids=["retry", "again", "back", "parked"],
+    [{"is_new": False}, {"redelivered": True}],
+    ids=["sent on", "again"],
 )
 def test_a_job_that_was_taken_once_is_not_refused_for_the_line(how: dict[str, Any]) -> None:
     door = Door(user_queued=1, user_jobs_per_minute=1)

@@ -10,7 +10,7 @@ from bus.events import BridgeStatus, Heartbeat, JobEvent, RouterStatus
 from bus.messages import Message
 from bus.problems import Kind
 from producers.admission import Config
-from producers.cancels import REMEMBERED_S
+from producers.cancels import REMEMBERED_S, Asked
 from producers.commands import (
     Announce,
     Arrival,
@@ -18,7 +18,6 @@ from producers.commands import (
     Collect,
     Command,
     Forward,
-    GiveBack,
     Moment,
     Refuse,
     Settle,
@@ -60,7 +59,11 @@ class Desk:
 
     def job(self, queue: str = "lane.00", **message: Any) -> list[Command]:
         self.tickets += 1
-        how = {name: message.pop(name) for name in ("returns", "redelivered", "sent_ms") if name in message}
+        how: dict[str, Any] = {
+            name: message.pop(name) for name in ("returns", "redelivered", "sent_ms") if name in message
+        }
+        # What has a hop's headers was sent on by a router or a VM.
+        how["is_new"] = queue.startswith("lane.") and "attempt" not in message.get("headers", {})
         given: dict[str, Any] = {"body": b"image", "routing_key": "sketch", "reply_to": "r"}
         given |= {"message_id": f"j{self.tickets}"} | message
         return self.dispatcher.arrived(Arrival(self.tickets, queue, **how), Message(**given), at(self.now))
@@ -165,18 +168,25 @@ def test_a_lost_vms_jobs_are_collected_and_placed_elsewhere() -> None:
     commands = desk.later(1.5)
     assert Collect("vm.vm1") in commands
     assert [c.event.key for c in commands if isinstance(c, Announce)] == ["vm.lost.vm1"]
-    taken_back = desk.job("vm.vm1", routing_key="vm.vm1", headers={"operation": "sketch", "attempt": 1})
-    assert where(taken_back) == [("j1", "vm.vm2")]
-    assert isinstance(taken_back[0], Forward)
-    assert taken_back[0].held.job.attempt == 1  # it never ran there
+    back_home = the(desk.job("vm.vm1", routing_key="vm.vm1", headers={"operation": "sketch", "attempt": 1}))
+    assert (back_home.key, back_home.exchange, back_home.event) == ("sketch", "jobs.lanes", None)
+    assert back_home.held.job.attempt == 0  # it never ran there, and is counted when it is placed
     back = desk.beat("vm1")
     assert Collect("vm.vm1", stop=True) in back
 
 
-def taken_back(desk: Desk, first: Forward, **how: Any) -> list[Command]:
+def taken_back(desk: Desk, first: Forward, **how: Any) -> Forward:
+    """The job is taken out of a VM's queue; the way it goes back to its lane."""
     job = first.held.job
     headers = {"operation": "sketch", "attempt": job.attempt, "placement": job.placement}
-    return desk.job(first.key, routing_key=first.key, message_id=job.id, headers=headers, **how)
+    return the(desk.job(first.key, routing_key=first.key, message_id=job.id, headers=headers, **how))
+
+
+def in_lane_again(desk: Desk, home: Forward) -> list[Command]:
+    """It comes out of its lane."""
+    desk.tickets += 1
+    arrival = Arrival(desk.tickets, "lane.00", is_new=False)
+    return desk.dispatcher.arrived(arrival, home.held.job.to_message("sketch", int(desk.now * 1000)), at(desk.now))
 
 
 def test_a_job_that_a_dead_vm_had_begun_counts_as_an_attempt_and_waits_a_little() -> None:
@@ -185,7 +195,7 @@ def test_a_job_that_a_dead_vm_had_begun_counts_as_an_attempt_and_waits_a_little(
     desk.told(first, "running")
     desk.later(4)
     desk.beat("vm2", slots=4)
-    assert taken_back(desk, first, returns=1) == []
+    assert in_lane_again(desk, taken_back(desk, first, returns=1)) == []
     second = the(desk.later(1))
     assert (second.key, second.held.job.attempt) == ("vm.vm2", 2)
     (told,) = second.held.job.history
@@ -198,13 +208,14 @@ def test_a_job_that_a_dead_vm_had_not_begun_costs_no_attempt() -> None:
     first = the(desk.job())
     desk.later(4)
     desk.beat("vm2")
-    assert the(taken_back(desk, first, returns=1)).held.job.attempt == 1
+    assert the(in_lane_again(desk, taken_back(desk, first, returns=1))).held.job.attempt == 1
 
 
 def test_what_came_back_more_than_once_is_believed_to_have_been_begun() -> None:
     desk = Desk("vm1", slots=4)
     first = the(desk.job())
-    assert taken_back(desk, first, returns=2) == []
+    home = taken_back(desk, first, returns=2)
+    assert in_lane_again(desk, home) == []
     assert the(desk.later(2)).held.job.attempt == 3
 
 
@@ -231,14 +242,8 @@ def test_an_operation_nobody_serves_steps_aside_and_comes_back() -> None:
     assert Collect("parked.caption") in served
     assert desk.status().waiting == {}
     back = desk.job("parked.caption", routing_key="parked.caption", headers={"operation": "caption", "attempt": 0})
-    assert [(command.key, command.exchange, command.event) for command in forwards(back)] == [("caption", "jobs", None)]
+    assert (the(back).key, the(back).exchange, the(back).event) == ("caption", "jobs.lanes", None)
     assert the(back).held.job.attempt == 0
-
-
-def test_a_parked_job_is_not_parked_again() -> None:
-    desk = Desk("vm1")
-    assert desk.job("parked.caption", routing_key="parked.caption", headers={"operation": "caption"}) == []
-    assert "no VM serves caption" in desk.status().waiting["caption"]
 
 
 def test_one_operation_that_must_wait_holds_up_no_other() -> None:
@@ -301,14 +306,6 @@ def test_a_vm_without_a_queue_is_lost_and_the_job_placed_elsewhere() -> None:
     ((job, key),) = where(desk.later(0.6))
     assert job == "j1"
     assert key != gone
-
-
-def test_a_refused_parking_is_tried_again_later() -> None:
-    desk = Desk("vm1")
-    (parked,) = desk.job(routing_key="caption")
-    assert isinstance(parked, Forward)
-    assert where(desk.dispatcher.rejected(parked.held, parked.key, at(100))) == []
-    assert where(desk.later(0.6)) == [("j1", "parked.caption")]
 
 
 def test_overflow_goes_to_the_cloud_key() -> None:
@@ -449,7 +446,7 @@ def test_a_user_may_have_so_many_jobs_in_line() -> None:
     assert refusal.problem.type == Kind.TOO_MANY_JOBS.urn
     assert (refusal.problem.retry_after_s or 0) >= 1
     line_up(desk, headers={"user": "ben"})
-    line_up(desk, headers={"user": "anna", "attempt": 1})  # taken once, it stays
+    line_up(desk, headers={"user": "anna", "attempt": 1})  # handed back by a VM: taken once, it stays
     line_up(desk, headers={"user": "anna"}, redelivered=True)
 
 
@@ -478,7 +475,7 @@ def test_interactive_jobs_go_before_batch() -> None:
 def test_a_job_in_line_is_cancelled() -> None:
     desk = Desk()
     line_up(desk, headers={"user": "anna"}, message_id="mine")
-    commands, said = desk.dispatcher.cancel("anna", "mine", 77, at(100))
+    commands, said = desk.dispatcher.cancel(Asked("anna", "mine", 77, 100_000), at(100))
     (refusal, settled) = commands
     assert isinstance(refusal, Refuse)
     assert (refusal.problem.type, settled, said) == (Kind.CANCELLED.urn, Settle(77), "cancelled")
@@ -487,7 +484,7 @@ def test_a_job_in_line_is_cancelled() -> None:
 
 def test_a_job_that_is_not_there_yet_is_cancelled_when_it_comes() -> None:
     desk = Desk("vm1")
-    commands, said = desk.dispatcher.cancel("anna", "mine", 77, at(100))
+    commands, said = desk.dispatcher.cancel(Asked("anna", "mine", 77, 100_000), at(100))
     assert commands == []
     assert "20 minutes" in said
     line_up(desk, headers={"user": "ben"}, message_id="mine", body=b"")  # another's
@@ -499,11 +496,24 @@ def test_a_job_that_is_not_there_yet_is_cancelled_when_it_comes() -> None:
 
 def test_an_order_to_cancel_ends_with_its_job_or_its_time() -> None:
     desk = Desk("vm1")
-    desk.told(the(desk.job(message_id="mine")), "done", ran_ms=50)
-    assert desk.dispatcher.cancel("anonymous", "mine", 7, at(100)) == ([Settle(7)], "it has ended already")
-    desk.dispatcher.cancel("anonymous", "other", 8, at(100))
-    assert desk.dispatcher.cancel("anonymous", "other", 9, at(101))[0] == [Settle(8)]
-    assert Settle(9) in desk.later(REMEMBERED_S + 2)
+    cancel = desk.dispatcher.cancel
+    first = the(desk.job(message_id="mine"))
+    assert cancel(Asked("anonymous", "mine", 7, 100_000), at(100))[0] == []
+    assert Settle(7) in desk.told(first, "failed", problem="cancelled")
+    assert cancel(Asked("anonymous", "mine", 8, 100_000), at(100)) == ([], "it has ended already")
+    assert len(forwards(desk.job(message_id="mine"))) == 1  # the same operation: too late, this is another job
+    assert cancel(Asked("anonymous", "other", 9, 100_000), at(100))[0] == []
+    assert cancel(Asked("anonymous", "other", 10, 101_000), at(101))[0] == [Settle(9)]
+    assert Settle(10) in desk.later(REMEMBERED_S + 2)
+
+
+def test_an_order_spares_what_was_sent_after_it() -> None:
+    desk = Desk()
+    line_up(desk, message_id="mine", sent_ms=99_000)
+    line_up(desk, message_id="mine", sent_ms=200_000)
+    commands, said = desk.dispatcher.cancel(Asked("anonymous", "mine", 7, 100_000), at(300))
+    assert [command.ticket for command in commands if isinstance(command, Refuse)] == [1]
+    assert said == "cancelled"
 
 
 def test_a_drained_vm_gets_no_job_and_is_emptied_until_it_is_resumed() -> None:
@@ -541,8 +551,8 @@ def test_without_a_bridge_nothing_overflows_and_what_did_is_taken_back() -> None
     assert desk.dispatcher.heard(broken, at(100)) == []
     assert desk.status().cloud == "broken: no quota"
     assert where(desk.job()) == [("j3", "vm.vm1")]
-    back = desk.job("overflow", routing_key="cloud", headers={"operation": "sketch", "attempt": 1}, message_id="j2")
-    assert back == []  # vm1 is full; it waits in line again
+    back = the(desk.job("overflow", routing_key="cloud", headers={"operation": "sketch", "attempt": 1}))
+    assert (back.exchange, back.held.job.attempt) == ("jobs.lanes", 0)
 
 
 def test_a_local_job_never_overflows() -> None:
@@ -562,11 +572,12 @@ def test_a_job_that_waits_is_told_its_place_and_when_it_will_be_done() -> None:
     assert 0 < soonest < latest
 
 
-def test_a_job_is_given_back_before_the_broker_loses_patience() -> None:
+def test_a_job_is_sent_anew_before_the_broker_loses_patience() -> None:
     desk = Desk()
     line_up(desk)
-    assert GiveBack(1) not in desk.later(HELD_AT_MOST_S - 1)
-    assert GiveBack(1) in desk.later(2)
+    assert forwards(desk.later(HELD_AT_MOST_S - 1)) == []
+    again = the(desk.later(2))
+    assert (again.held.ticket, again.exchange, again.key, again.held.job.attempt) == (1, "jobs.lanes", "sketch", 0)
     assert where(desk.beat("vm1")) == []
 
 
@@ -633,24 +644,18 @@ def test_events_carry_the_keys_of_the_contract() -> None:
 def test_a_bridge_that_comes_and_goes_costs_no_attempt() -> None:
     desk = Desk("vm1")
     headers = {"operation": "sketch", "attempt": 1}
-    assert the(desk.job("overflow", routing_key="cloud", headers=headers)).held.job.attempt == 1
-    assert the(desk.job("overflow", routing_key="cloud", headers=headers, returns=2)).held.job.attempt == 2
-
-
-def test_our_own_cancelled_consumer_is_no_bridge() -> None:
-    desk = Desk()
-    desk.dispatcher.bridges(0, at(100))
-    line_up(desk, queue="overflow", routing_key="cloud", headers={"operation": "sketch", "attempt": 1})
-    desk.dispatcher.bridges(2, at(100))  # a real one has come; we stop
-    desk.dispatcher.bridges(1, at(101))  # it has gone, and what we hold still counts
-    assert desk.status().cloud == "no bridge is alive"
+    assert the(desk.job("overflow", routing_key="cloud", headers=headers)).held.job.attempt == 0
+    worn = the(desk.job("overflow", routing_key="cloud", headers=headers, returns=2)).held.job
+    assert (worn.attempt, worn.history[0].reason) == (2, "the bridge ended, or fell silent, while it had the job")
 
 
 def test_a_job_held_for_long_is_given_back_rather_than_tried_again() -> None:
     desk = Desk("vm1")
     first = the(desk.job())
     desk.now += HELD_AT_MOST_S / 2 + 1
-    assert desk.dispatcher.rejected(first.held, first.key, at(desk.now))[0] == GiveBack(1)
+    again = desk.dispatcher.rejected(first.held, first.key, at(desk.now))[0]
+    assert isinstance(again, Forward)
+    assert (again.exchange, again.held.ticket) == ("jobs.lanes", 1)
 
 
 def test_a_vm_that_says_it_holds_nothing_has_nothing_left_to_do() -> None:
@@ -673,3 +678,26 @@ def test_the_next_job_is_bound_to_a_vm_only_when_a_slot_is_about_to_be_free() ->
     assert desk.now < wake_s < desk.now + 0.05
     assert where(desk.dispatcher.wake(at(wake_s))) == [("b", "vm.vm1")]
     assert desk.status().waiting["sketch"] == "every slot is taken"
+
+
+def test_what_a_caller_writes_into_our_headers_is_not_believed() -> None:
+    desk = Desk(config={"user_queued": 1})
+    line_up(desk, headers={"user": "anna"})
+    lies = {"user": "anna", "received_ms": 1, "placement": "p", "history": "[]", "deadline_ms": 1, "pixels": 1}
+    assert only_refusal(desk.job(headers=lies)).problem.type == Kind.TOO_MANY_JOBS.urn
+
+
+def test_a_picture_too_large_for_the_cloud_holds_up_no_smaller_one() -> None:
+    desk = Desk("vm1", cpu_percent=90.0, config={"max_image_bytes": 16 << 20})
+    for _ in range(2):
+        desk.job(headers={"site": "local"})
+    desk.dispatcher.bridges(1, at(100))
+    line_up(desk, body=bytes(10_000_000))
+    assert where(desk.job()) == [("j4", "cloud")]
+
+
+def test_a_fault_of_ours_leaves_nothing_in_line() -> None:
+    desk = Desk()
+    line_up(desk)
+    desk.dispatcher.lost(1)
+    assert desk.status().queued == 0

@@ -47,7 +47,7 @@ class Candidate:
     def knows(self, vm: str) -> bool:
         return vm == "vm1"
 
-    def cancel(self, order: Cancel, ticket: int) -> str:
+    def cancel(self, order: Cancel, ticket: int, at_ms: int | None) -> str:
         self.cancelled.append(order.job)
         self.tickets.settle(ticket)
         return "noted"

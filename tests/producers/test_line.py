@@ -11,6 +11,8 @@ from producers.fairness import Place
 from producers.line import SHOWN_USERS, Line
 from producers.placement import Wish
 
+NOW_MS = 1_000_000_000_000
+
 
 def held(ticket: int, user: str = "anna", *, arrived_s: float = 0.0, seconds: float = 1.0, **job: Any) -> Held:
     given = {"id": f"j{ticket}", "operation": "sketch", "reply_to": "answers"} | job
@@ -142,16 +144,16 @@ def test_jobs_held_for_long_are_taken_out_the_oldest_first() -> None:
 
 def test_jobs_are_found_by_user_and_id() -> None:
     jobs = line(held(2, id="same"), held(0, id="same"), held(1), held(3, "ben", id="same"))
-    assert [found.ticket for found in jobs.find("anna", "same")] == [0, 2]
-    assert jobs.find("anna", "same") == []
-    assert jobs.find("cleo", "same") == []
+    assert [found.ticket for found in jobs.find("anna", "same", NOW_MS)] == [0, 2]
+    assert jobs.find("anna", "same", NOW_MS) == []
+    assert jobs.find("cleo", "same", NOW_MS) == []
     assert served(jobs) == [1, 3]
 
 
 def test_a_job_that_waits_for_its_next_attempt_is_found_too() -> None:
     jobs = line()
     jobs.add(held(0), 0.0, delay_s=60.0)
-    assert [found.ticket for found in jobs.find("anna", "j0")] == [0]
+    assert [found.ticket for found in jobs.find("anna", "j0", NOW_MS)] == [0]
     assert served(jobs, 99.0) == []
 
 

@@ -53,14 +53,14 @@ def test_a_run_elsewhere_replaces_the_first() -> None:
 
 def test_it_is_known_whether_a_job_has_ended() -> None:
     placed = Placed("s")
-    assert not placed.has_ended("anonymous", "j1")
+    assert placed.ended("anonymous", "j1") == set()
     placed.placed(job(), "vm1")
-    assert not placed.has_ended("anonymous", "j1")
+    assert placed.ended("anonymous", "j1") == set()
     placed.told("anonymous", "j1", "sketch", "vm1", ended=True)
     placed.told("anonymous", "j1", "sketch", "vm1", ended=False)  # a late word
-    assert placed.has_ended("anonymous", "j1")
+    assert placed.ended("anonymous", "j1") == {"sketch"}
     placed.placed(job(), "vm1")  # sent again
-    assert not placed.has_ended("anonymous", "j1")
+    assert placed.ended("anonymous", "j1") == set()
 
 
 def test_it_is_known_whether_a_placement_was_begun() -> None:

@@ -272,3 +272,30 @@ async def test_a_router_that_waits_for_its_broker_can_be_stopped() -> None:
     stop.set()
     await serving
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_job_that_a_fault_of_ours_drops_is_answered_and_held_no_longer(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.router._dispatcher, "arrived", fault)
+        site.job()
+        assert (await site.problem())["slug"] == "too-many-attempts"
+    await site.vm()
+    site.job(message_id="j2")
+    assert (await site.placed()).properties.message_id == "j2"
+    await site.settled()
+
+
+async def test_a_clients_hop_headers_are_not_believed(site: Site) -> None:
+    await site.vm()
+    lies = {"user": "anna", "attempt": 99, "history": "[]", "received_ms": 1, "deadline_ms": 1, "placement": "p"}
+    site.job(headers=lies)
+    got = await site.placed()
+    assert (got.headers["attempt"], "history" in got.headers, "deadline_ms" in got.headers) == (1, False, False)
+    assert got.headers["placement"] != "p"
+    assert got.headers["received_ms"] > 1
+    await site.settled()

@@ -139,3 +139,11 @@ async def test_a_lost_connection_takes_all_and_its_numbers_are_not_used_again(am
         counter.tickets.settle(1)
         assert counter.gone == [1]
     assert foreign.depth("work") == 0
+
+
+async def test_what_somebody_else_settles_is_dropped_without_a_word(counter: Counter, foreign: Foreign) -> None:
+    foreign.publish("", "work", b"1")
+    (ticket,) = await counter.first(1)
+    counter.tickets.drop(ticket)
+    assert (len(counter.tickets), counter.gone) == (0, [ticket])
+    assert counter.bus.is_live(counter.came[0][1])

@@ -13,6 +13,8 @@ from producers.line import Line
 from producers.placement import Wish
 from producers.waits import TOLD_AT_ONCE, Waits
 
+NOW_MS = 1_000_000_000_000
+
 EARLY_S = 0.001
 BEGUN_MS = 1_700_000_000_000
 
@@ -113,7 +115,7 @@ def test_a_job_that_waits_for_its_next_attempt_has_no_place() -> None:
 def test_a_job_that_no_router_has_taken_up_before_has_waited_for_nothing() -> None:
     room = Room()
     room.come(0)
-    (held,) = room.line.find("anonymous", "j0")
+    (held,) = room.line.find("anonymous", "j0", NOW_MS)
     job = held.job.model_copy(update={"received_ms": None})
     room.line.add(Held(0, "lane.00", job, held.wish, 2.0, 0.0), 0.0)
     assert [event.waited_ms for event in room.told(0.5)] == [0]

@@ -3,7 +3,7 @@
 import itertools
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bus.messages import Job
 from producers.commands import Arrival
@@ -11,10 +11,14 @@ from producers.commands import Arrival
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A job in a queue; `returns` counts how often the broker took it back from a consumer."""
+    """A job in a queue; `returns` counts how often the broker took it back from a consumer.
+
+    `sent_on` is one that the router put there.
+    """
 
     job: Job
     returns: int = 0
+    sent_on: bool = False
 
 
 @dataclass(slots=True)
@@ -56,7 +60,7 @@ class Broker:
     def put_back(self, name: str, parcels: list[Parcel]) -> None:
         """A consumer is gone: what it held is ready again, in front, and counted as returned."""
         queue = self[name]
-        queue.ready.extendleft(Parcel(parcel.job, parcel.returns + 1) for parcel in reversed(parcels))
+        queue.ready.extendleft(replace(parcel, returns=parcel.returns + 1) for parcel in reversed(parcels))
         self.offer(queue)
 
     def consume(self, name: str, prefetch: int) -> None:
@@ -74,7 +78,7 @@ class Broker:
             parcel = queue.ready.popleft()
             queue.taken += 1
             self._unacked[ticket] = (queue, parcel)
-            arrival = Arrival(ticket, queue.name, parcel.returns, redelivered=parcel.returns > 0)
+            arrival = Arrival(ticket, queue.name, not parcel.sent_on, parcel.returns, redelivered=parcel.returns > 0)
             self._deliver(arrival, parcel.job)
 
     def ack(self, ticket: int) -> Job:

@@ -9,7 +9,7 @@ from zlib import crc32
 from bus.control import Orders
 from bus.events import AnyEvent, Heartbeat, JobEvent
 from bus.messages import Job
-from bus.topology import CLOUD_KEY, LANES, OVERFLOW, lane, vm_of
+from bus.topology import CLOUD_KEY, JOBS_LANES, LANES, OVERFLOW, VMS, lane, vm_of
 from producers.admission import Config
 from producers.commands import (
     Announce,
@@ -18,7 +18,6 @@ from producers.commands import (
     Collect,
     Command,
     Forward,
-    GiveBack,
     Held,
     Moment,
     Refuse,
@@ -39,6 +38,7 @@ from tests.simulation.workloads import OPERATIONS, Workload
 EPOCH_MS = 1_800_000_000_000
 MESSAGE_S = 0.003
 """A message's way through the broker."""
+GIVE_BACK_AFTER_S = 1.0
 TICK_S = 0.25
 PATIENCE_S = 900.0
 """A simulation in which no job ends for so long has lost one."""
@@ -177,8 +177,6 @@ class World:
                     self.engine.after(MESSAGE_S, self._forwarded, command)
                 case Refuse(ticket, _, problem):
                     self._settle(int(self.broker.ack(ticket).id), "refused", problem.slug)
-                case GiveBack(ticket):
-                    self.engine.after(MESSAGE_S, self.broker.give_back, ticket)
                 case Collect(queue, stop):
                     self.engine.after(MESSAGE_S, self.broker.consume, queue, 0 if stop else self._scenario.window)
                 case Announce(event):
@@ -189,7 +187,10 @@ class World:
     def _forwarded(self, command: Forward) -> None:
         """The broker has the copy for the VM; the lane's is settled."""
         if self._scenario.refused and self._random.random() < self._scenario.refused:
-            self._perform(self._mind.rejected(command.held, command.key, self.now))
+            if command.exchange == VMS:
+                self._perform(self._mind.rejected(command.held, command.key, self.now))
+            else:
+                self.engine.after(GIVE_BACK_AFTER_S, self.broker.give_back, command.held.ticket)
             return
         job = command.held.job
         if command.key == CLOUD_KEY:
@@ -198,7 +199,8 @@ class World:
             vm = vm_of(command.key)
             if vm is not None:
                 self.log.placed(int(job.id), self._numbers[vm], self.engine.now - MESSAGE_S)
-            self.broker.put(command.key, Parcel(job))
+            queue = self._lanes[job.user] if command.exchange == JOBS_LANES else command.key
+            self.broker.put(queue, Parcel(job, sent_on=True))
         self.broker.ack(command.held.ticket)
 
     def _settle(self, number: int, end: str, problem: str | None = None) -> None:

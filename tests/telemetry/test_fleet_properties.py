@@ -36,6 +36,7 @@ STEPS = st.one_of(
     st.tuples(st.just("placed"), VMS, JOBS),
     st.tuples(st.just("finished"), VMS, JOBS),
     st.tuples(st.just("judged"), VMS, st.booleans(), st.sampled_from([None, 0.5, 9.0])),
+    st.tuples(st.just("pardoned"), VMS),
     st.tuples(st.just("drain"), st.frozensets(VMS)),
     st.tuples(st.just("unreachable"), VMS),
 )

@@ -128,6 +128,20 @@ def test_probation_is_told_and_ends_with_a_success() -> None:
     assert beat_all(fleet, 2, "vm1") == []
 
 
+def test_a_failure_that_was_its_jobs_fault_is_taken_back() -> None:
+    fleet = a_fleet("vm1")
+    for _ in range(3):
+        fleet.judged("vm1", 0.1, ok=False)
+    assert names(fleet.open("sketch")) == []
+
+    fleet.pardoned("vm1", 0.1)
+    assert seen(fleet, "vm1", 0.1).room == 3
+    assert names(fleet.open("sketch")) == ["vm1"]
+
+    fleet.pardoned("vm9", 0.1)  # never heard of
+    assert list(fleet.views(0.1)) == ["vm1"]
+
+
 def test_the_jobs_of_a_lost_vm_fail_without_a_word() -> None:
     fleet = a_fleet("vm1")
     fleet.tick(9.0)

@@ -83,12 +83,44 @@ def test_jobs_sent_before_the_probation_may_fail_in_a_bunch() -> None:
     assert [health.capacity(FULL, 1.0, now) for now in (10.8, 10.9)] == [0, 1]
 
 
-@given(st.lists(st.tuples(st.floats(0, 100), st.booleans(), st.none() | st.floats(0, 1e12)), max_size=60))
-def test_whatever_happens_a_vm_gets_another_chance(ends: list[tuple[float, bool, float | None]]) -> None:
+def test_a_failure_that_is_pardoned_gives_back_what_it_took() -> None:
+    health = after(False, False)
+    health.pardoned()
+    assert health.share == 0.5
+    health.judged(0.0, ok=False)
+    assert not health.on_probation
+    health.pardoned()
+    health.pardoned()
+    health.pardoned()  # its failure was followed by a success, say
+    assert (health.share, health.capacity(FULL, 1.0, 0.0)) == (1.0, FULL)
+
+
+def test_a_pardon_may_end_a_probation_or_one_step_of_it() -> None:
+    health = after(False, False, False)
+    health.judged(0.5, ok=False)  # a trial: it waits for a second now
+    health.pardoned()
+    health.judged(1.5, ok=False)
+    assert [health.capacity(FULL, 1.0, now) for now in (2.4, 2.5)] == [0, 1]
+
+    health.pardoned()
+    health.pardoned()
+    assert (health.on_probation, health.capacity(FULL, 1.0, 1.5)) == (False, 4)
+    health.judged(1.5, ok=False)
+    assert [health.capacity(FULL, 1.0, now) for now in (1.9, 2.0)] == [0, 1]  # it begins anew
+
+
+ENDS = st.tuples(st.floats(0, 100), st.sampled_from([True, False, None]), st.none() | st.floats(0, 1e12))
+
+
+@given(st.lists(ENDS, max_size=60))
+def test_whatever_happens_a_vm_gets_another_chance(ends: list[tuple[float, bool | None, float | None]]) -> None:
     health, now = Health(), 0.0
     for passed, ok, slowness in ends:
         now += passed
-        health.judged(now, ok=ok, slowness=slowness)
+        if ok is None:
+            health.pardoned()
+        else:
+            health.judged(now, ok=ok, slowness=slowness)
         assert 0 < health.share <= 1
         assert 0 <= health.capacity(FULL, 1.0, now) <= FULL
         assert 1 <= health.capacity(FULL, 0.0, math.nextafter(now + LONGEST_WAIT_S, math.inf)) <= FULL

@@ -3,15 +3,19 @@
 import re
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+LONGEST_DAYS = 365
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 
 
 def seconds_of(text: str) -> float:
-    """The seconds in `90s`, `15m`, `24h` or `1.5d`. Raises ValueError for anything else."""
+    """The seconds in `90s`, `15m`, `24h` or `1.5d`. Raises ValueError for anything else, and for over a year."""
     found = _SPAN.fullmatch(text.strip().lower())
     if found is None:
         raise ValueError(f"{text!r} is no length of time: write a number and s, m, h or d, as in 24h.")
-    return float(found[1]) * _SECONDS[found[2]]
+    seconds = float(found[1]) * _SECONDS[found[2]]
+    if seconds > LONGEST_DAYS * _SECONDS["d"]:
+        raise ValueError(f"{text!r} is too long: write {LONGEST_DAYS}d or less.")
+    return seconds
 
 
 def short(seconds: float) -> str:

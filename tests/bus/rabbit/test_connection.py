@@ -42,11 +42,7 @@ def telemetry_to_no_exchange(bus: Bus, _foreign: Foreign) -> None:
     bus.post("no such exchange", Message(routing_key="x"))
 
 
-def settled_twice(bus: Bus, _foreign: Foreign) -> None:
-    bus.ack(Delivery(Message(), "work", redelivered=False, returns=0, tag=99, session=1))
-
-
-@pytest.mark.parametrize("fault", [queue_deleted, published_to_no_exchange, telemetry_to_no_exchange, settled_twice])
+@pytest.mark.parametrize("fault", [queue_deleted, published_to_no_exchange, telemetry_to_no_exchange])
 async def test_a_lost_consumer_or_channel_is_renewed(bus: Bus, foreign: Foreign, fault: Fault) -> None:
     inbox: list[Delivery] = []
     heard: list[Delivery] = []

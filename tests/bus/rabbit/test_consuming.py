@@ -1,6 +1,7 @@
 """Deliveries: settled once, given back, or moved aside when we fail; and what garbage foreign clients send."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,8 +11,9 @@ import pytest
 
 from bus.messages import Job, Message
 from bus.rabbit import Bus, Delivery
+from bus.rabbit.consuming import returns_of
 from bus.topology import Binding, Exchange, Queue, Topology
-from tests.bus.rabbit.conftest import WORK
+from tests.bus.rabbit.conftest import WORK, Sessions
 from tests.bus.rabbit.foreign import Foreign, eventually, network
 
 pytestmark = pytest.mark.broker
@@ -39,7 +41,16 @@ async def test_a_delivery_says_what_it_is(bus: Bus, foreign: Foreign) -> None:
     message = delivery.message
     assert (message.body, message.routing_key, message.message_id) == (b"body", "work", "m1")
     assert message.headers == {"user": "anna"}
-    assert (delivery.queue, delivery.redelivered, delivery.returns) == ("work", False, 0)
+    assert (delivery.queue, delivery.redelivered, delivery.returns, delivery.exchange) == ("work", False, 0, "")
+
+
+async def test_a_delivery_says_where_it_was_published_whichever_queue_gave_it_back(bus: Bus, foreign: Foreign) -> None:
+    await bus.declare(Topology((Exchange("shop", "fanout"),), (), (Binding("shop", "work"),)))
+    inbox: Inbox = []
+    await bus.consume("work", inbox.append, prefetch=1)
+    foreign.publish("shop", "any")
+    bus.reject(await first(inbox), requeue=True)
+    assert [(await first(inbox, 2)).exchange, inbox[0].exchange] == ["shop", "shop"]
 
 
 async def test_what_is_acked_is_gone_and_what_is_not_comes_again(amqp_url: str, foreign: Foreign) -> None:
@@ -112,6 +123,68 @@ async def test_a_handler_that_raises_loses_neither_connection_nor_message(bus: B
     await settled(foreign, "fragile")
 
 
+def acks(bus: Bus, delivery: Delivery) -> bool:
+    return bus.ack(delivery)
+
+
+def gives_back(bus: Bus, delivery: Delivery) -> bool:
+    return bus.reject(delivery, requeue=True)
+
+
+def puts_aside(bus: Bus, delivery: Delivery) -> bool:
+    return bus.reject(delivery, requeue=False)
+
+
+Settle = Callable[[Bus, Delivery], bool]
+
+
+@pytest.mark.parametrize(("once", "again"), [*itertools.product([acks, puts_aside], [acks, gives_back, puts_aside])])
+async def test_settling_twice_does_nothing_the_second_time(
+    bus: Bus, foreign: Foreign, once: Settle, again: Settle
+) -> None:
+    inbox: Inbox = []
+    await bus.consume("work", inbox.append, prefetch=1)
+    sessions = Sessions(bus)
+    foreign.publish("", "work", b"1")
+    delivery = await first(inbox)
+    assert (once(bus, delivery), bus.is_live(delivery), again(bus, delivery)) == (True, False, False)
+    foreign.publish("", "work", b"2")
+    assert acks(bus, await first(inbox, 2))
+    await settled(foreign, "work")
+    assert (len(inbox), sessions.ended) == (2, 0)
+
+
+@pytest.mark.parametrize("settle", [acks, puts_aside])
+async def test_a_handler_that_settles_and_then_raises_ends_no_session(
+    bus: Bus, foreign: Foreign, settle: Settle
+) -> None:
+    seen: list[bytes] = []
+
+    def handler(delivery: Delivery) -> None:
+        seen.append(delivery.message.body)
+        settle(bus, delivery)
+        raise LookupError("a fault of ours")
+
+    await bus.consume("work", handler, prefetch=1)
+    sessions = Sessions(bus)
+    for body in (b"1", b"2"):
+        foreign.publish("", "work", body)
+    await eventually(lambda: len(seen) == 2)
+    await settled(foreign, "work")
+    assert (seen, sessions.ended) == ([b"1", b"2"], 0)
+
+
+async def test_what_a_listener_hears_needs_no_ack_and_takes_none(bus: Bus, foreign: Foreign) -> None:
+    heard: Inbox = []
+    await bus.listen([("amq.topic", "#")], heard.append)
+    sessions = Sessions(bus)
+    foreign.publish("amq.topic", "news", b"1")
+    assert bus.ack(await first(heard)) is False
+    foreign.publish("amq.topic", "news", b"2")
+    await first(heard, 2)
+    assert sessions.ended == 0
+
+
 async def test_a_listener_that_raises_hears_the_next(bus: Bus, foreign: Foreign) -> None:
     await bus.declare(Topology(exchanges=(Exchange("news", "topic"),)))
     heard: list[bytes] = []
@@ -167,6 +240,25 @@ async def test_a_stale_delivery_can_no_longer_be_settled(amqp_url: str, foreign:
         assert bus.is_live(fresh)
         assert bus.ack(fresh) is True
         await settled(foreign, "work")
+
+
+async def test_a_caller_s_own_count_of_returns_is_not_believed(bus: Bus, foreign: Foreign) -> None:
+    inbox: Inbox = []
+    await bus.consume("work", inbox.append, prefetch=1)
+    foreign.publish("", "work", headers={"x-delivery-count": 9})
+    delivery = await first(inbox)
+    assert (delivery.returns, delivery.message.headers) == (0, {})
+    bus.reject(delivery, requeue=True)
+    again = await first(inbox, 2)
+    assert (again.returns, again.message.headers) == (1, {})
+
+
+@pytest.mark.parametrize(
+    ("told", "returns"), [(3, 3), (0, 0), (-5, 0), (1001, 1000), (2**62, 1000), ("7", 0), (1.5, 0), (None, 0)]
+)
+def test_returns_are_a_number_within_reason(told: object, returns: int) -> None:
+    assert returns_of(told, redelivered=True) == returns
+    assert returns_of(told, redelivered=False) == 0
 
 
 GARBAGE: list[dict[str, Any]] = [

@@ -4,14 +4,16 @@ import asyncio
 import itertools
 
 import pytest
+from pika.exceptions import ChannelClosedByClient, ConnectionWrongStateError
 
 from bus.errors import BusError, Disconnected, Refused, Unroutable
 from bus.messages import Message
 from bus.rabbit import Bus
-from bus.rabbit.session import parameters
+from bus.rabbit import session as sessions
+from bus.rabbit.session import Session, asking, counts, parameters
 from bus.topology import Queue, Topology
 from tests.bus.rabbit.conftest import WORK
-from tests.bus.rabbit.foreign import Foreign, network
+from tests.bus.rabbit.foreign import Foreign, eventually, network
 
 pytestmark = pytest.mark.broker
 
@@ -98,6 +100,93 @@ async def test_depths_tell_an_empty_queue_from_none(bus: Bus) -> None:
     await bus.publish("", Message(routing_key="work"))
     assert await bus.depths(["work", "nowhere", "work"]) == {"work": 1, "nowhere": None}
     await bus.publish("", Message(routing_key="work"))
+
+
+async def test_telemetry_that_amqp_cannot_carry_is_dropped(bus: Bus, foreign: Foreign) -> None:
+    assert bus.post("", Message(b"lost", "x" * 256)) is False
+    assert bus.post("", Message(b"beat", "work")) is True
+    assert (await foreign.get("work")).body == b"beat"
+
+
+async def test_on_a_closing_channel_nothing_is_taken(bus: Bus) -> None:
+    session = opened(bus)
+    session.telemetry.close()
+    assert bus.post("", Message(routing_key="work")) is False
+    with pytest.raises(Disconnected):
+        await bus.publish("", Message(routing_key="work"))
+
+
+# Questions
+
+
+def opened(bus: Bus) -> Session:
+    assert bus._session is not None
+    return bus._session
+
+
+def channels(bus: Bus) -> int:
+    connection = opened(bus)._connection
+    assert connection is not None
+    return len(connection._channels)
+
+
+async def test_a_question_leaves_no_channel_behind(bus: Bus) -> None:
+    before = channels(bus)
+    assert await bus.depths(["work", "nowhere"]) == {"work": 0, "nowhere": None}
+    with pytest.raises(TimeoutError, match="queue work does not answer"):
+        await counts(opened(bus), "work", timeout_s=0.0)
+    await eventually(lambda: channels(bus) == before)
+    assert bus.connected
+
+
+async def test_a_channel_that_opens_too_late_is_closed(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with network(amqp_url) as between, Bus(between.url, name="test", topology=WORK) as bus:
+        before = channels(bus)
+        between.freeze()
+        monkeypatch.setattr(sessions, "_OPEN_TIMEOUT_S", 0.1)
+        with pytest.raises(BusError, match="rabbitmq-diagnostics"):
+            await bus.counts("work")
+        between.mend()
+        await eventually(lambda: channels(bus) == before)
+        assert bus.connected
+
+
+async def test_questions_that_a_lost_connection_leaves_unanswered_are_told(amqp_url: str) -> None:
+    async with network(amqp_url) as between, Bus(between.url, name="test", topology=WORK) as bus:
+        asked = [asyncio.ensure_future(bus.counts("work")) for _ in range(5)]
+        await asyncio.sleep(0)
+        between.cut()
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(answer) for answer in told} == {Disconnected}
+
+
+async def test_a_question_to_a_connection_that_is_closing_is_told_so(bus: Bus) -> None:
+    opened(bus).close()
+    with pytest.raises(Disconnected, match="the connection was lost while asking for work"):
+        await bus.depths(["work"])
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("gone"), ChannelClosedByClient(0, "bye"), ConnectionWrongStateError("closing")]
+)
+async def test_whatever_a_lost_connection_raises_is_one_error(error: Exception) -> None:
+    with pytest.raises(Disconnected), asking(Session(1), "work"):
+        raise error
+
+
+async def test_a_fault_of_ours_counts_as_a_lost_connection_only_when_it_ended_one() -> None:
+    session = Session(1)
+    with pytest.raises(LookupError), asking(session, "work"):
+        raise LookupError("a fault of ours")
+    session.end(LookupError("a fault of ours"))
+    with pytest.raises(Disconnected), asking(session, "work"):
+        raise LookupError("a fault of ours")
+
+
+@pytest.mark.parametrize("error", [Refused("no"), TimeoutError("no answer")])
+async def test_an_error_that_says_more_stays_what_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)), asking(Session(1), "work"):
+        raise error
 
 
 def test_the_connection_is_named_and_its_heartbeat_is_ours() -> None:

@@ -67,6 +67,16 @@ def test_a_span_that_can_not_be_meant_is_refused_before_anything_is_asked(oversp
     assert "as in 24h" in ran.stderr
 
 
+def test_a_span_before_there_was_a_broker_is_refused_as_plainly(overspill: Overspill) -> None:
+    ran = overspill("why", "j1", "--since", "30000d", url="amqp://127.0.0.1:1")
+    assert ran.returncode == 2
+    assert "365d or less" in ran.stderr
+
+
+async def test_a_year_can_be_looked_back(overspill: Overspill, url: str) -> None:
+    assert overspill("why", "j1", "--since", "365d", url=url).returncode == 0
+
+
 def test_only_a_step_of_the_very_job_counts() -> None:
     event = step("done")
     assert event_of(event.model_dump_json().encode(), "j1") == event

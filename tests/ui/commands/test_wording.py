@@ -18,6 +18,16 @@ def test_anything_else_is_refused_with_an_example(text: str) -> None:
         seconds_of(text)
 
 
+def test_a_span_is_a_year_at_most() -> None:
+    assert seconds_of("365d") == 365 * 86_400
+
+
+@pytest.mark.parametrize("text", ["366d", "30000d", "999999999d", "9" * 400 + "s"])
+def test_a_span_over_a_year_is_refused_with_the_limit(text: str) -> None:
+    with pytest.raises(ValueError, match="is too long: write 365d or less"):
+        seconds_of(text)
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
