@@ -93,7 +93,11 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="Shares of computing time, as `anna=2,ben=0.5`; a user not named has 1. In the file a table.",
     )
-    user_queued: int = Field(1000, ge=1, description="Jobs a user may have in line, as far as the router looks into the lanes; more are refused.")
+    user_queued: int = Field(
+        1000,
+        ge=1,
+        description="Jobs a user may have in line, as far as the router looks into the lanes; more are refused.",
+    )
     user_jobs_per_minute: int | None = Field(
         None, ge=1, description="Jobs a user may send in a minute; more are refused. Unset: any number."
     )
