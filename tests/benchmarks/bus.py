@@ -101,7 +101,7 @@ async def _beat(bus: Bus) -> None:
             cpu_percent=1.0,
             ram_percent=1.0,
             cores=1000,
-            slots=100_000,
+            slots=4096,
             operations=("sketch",),
             worker="ready",
         )
