@@ -172,9 +172,7 @@ class Dispatcher:
 
     def bridges(self, consumers: int, now: Moment) -> list[Command]:
         """So many consume `overflow`, ourselves included."""
-        # A consumer that was cancelled counts for as long as something of its is unacked.
-        ours = self._stranded.collects(OVERFLOW) or self._line.holds_of(OVERFLOW)
-        self._bridges = max(0, consumers - ours)
+        self._bridges = max(0, consumers - self._stranded.collects(OVERFLOW))
         self._cloud.consumers(self._bridges, now.mono_s)
         return self._changed((), now)
 

@@ -1,6 +1,5 @@
 """The jobs in the router's window: who is next, who waits for another attempt, whose time is over. Pure."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 
@@ -26,7 +25,6 @@ class Line:
         self._deadlines: list[tuple[int, int]] = []
         self.total_s = 0.0
         """Predicted computing seconds of all that is here."""
-        self._queues: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -36,7 +34,6 @@ class Line:
         job, ticket = held.job, held.ticket
         self._held[ticket] = held
         self.total_s += held.seconds
-        self._queues[held.queue] += 1
         self._ids.setdefault((job.user, job.id), set()).add(ticket)
         if job.deadline_ms is not None:
             heappush(self._deadlines, (job.deadline_ms, ticket))
@@ -70,16 +67,11 @@ class Line:
         held = self._held.pop(ticket, None)
         if held is not None:
             self.total_s = self.total_s - held.seconds if self._held else 0.0
-            self._queues[held.queue] -= 1
             key = (held.job.user, held.job.id)
             self._ids[key].discard(ticket)
             if not self._ids[key]:
                 del self._ids[key]
         return held
-
-    def holds_of(self, queue: str) -> bool:
-        """Whether a job is here that came from this queue."""
-        return self._queues[queue] > 0
 
     def get(self, ticket: int) -> Held | None:
         """The job of a ticket, while it is here."""

@@ -1,6 +1,7 @@
 """`overspill cancel`, `pause`, `resume`, `vm drain` and `vm resume`: what an operator asks of the running system."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -112,7 +113,8 @@ async def give(command: Order, url: str, *, within_s: float) -> str | None:
     await bus.start(_CONNECT_WITHIN_S)
     try:
         message = command_message(command, command.key, reply_to=replies)
-        await bus.publish(CONTROL, replace(message, correlation_id=order))
+        # Jobs of the same id that are sent later are not meant.
+        await bus.publish(CONTROL, replace(message, correlation_id=order, timestamp=int(time.time())))
         await asyncio.wait({answer}, timeout=within_s)
         await bus.delete(replies)
     finally:
