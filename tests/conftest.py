@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
+from hypothesis import settings
 
 from bus.errors import SetupError
 from tests.needed import lacking
@@ -22,6 +23,10 @@ from tests.pure import tests_pure_code
 from ui.stack.rabbitmq import PrivateBroker
 
 TESTS = Path(__file__).parent
+
+# Half of hypothesis's own hundred: there are many properties, and each run draws anew.
+settings.register_profile("overspill", max_examples=50, deadline=None)
+settings.load_profile("overspill")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
