@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import pika
 import pytest
 
 from bus.control import Cancel, Drain, Orders, Pause, command_message
-from bus.messages import Message
 from bus.rabbit import Bus
 from bus.topology import CONTROL, CONTROL_ROUTER, DEFAULT_EXCHANGE, shared
 from producers import leadership as module
@@ -154,7 +154,16 @@ async def test_the_orders_are_delivered_anew_from_time_to_time(amqp_url: str, mo
         await eventually(lambda: router.leadership._kept is not kept)
 
 
-async def test_a_message_that_is_no_order_has_no_reply_to(amqp_url: str) -> None:
+@pytest.mark.parametrize(
+    "body", [b"?", Drain(vm="vm9").model_dump_json().encode(), Cancel(job="j9").model_dump_json().encode()]
+)
+async def test_a_reply_to_that_is_no_text_is_not_answered_and_ends_nothing(amqp_url: str, body: bytes) -> None:
     async with standing(amqp_url, "r1") as router:
-        await router.bus.publish(CONTROL, Message(b"?", "vm.drain.vm1"))
         await eventually(lambda: router.leadership.active)
+        lost: list[bool] = []
+        router.bus.on_disconnect = lambda: lost.append(True)
+        with Foreign(amqp_url) as foreign:
+            foreign.channel.basic_publish(CONTROL, "x", body, pika.BasicProperties(reply_to=b"\xff\xfe"))
+            order(foreign, Drain(vm="vm2"))
+            await eventually(lambda: "vm2" in router.orders[-1].drained)
+        assert lost == []
