@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # What to install; EXTRAS=vm,dev leaves out the operations with a model, and their 2 GB.
-EXTRAS ?= vm,remove-background,caption,dev
+EXTRAS ?= vm,remove-background,caption,service,gcs,dev
 STAMP := $(VENV)/.installed
 MODELS := $(VENV)/.models
 # What is linted, tested and typed is listed in pyproject.toml.

@@ -90,11 +90,12 @@ class JobEvent(WireModel):
     """One step of one job: key `job.<state>.<operation>`.
 
     `routed` carries the decision's receipt: `policy`, `limits`, `candidates` and `cloud` are all that the policy
-    looked at, so feeding them back gives the same choice. A cancelled job is `failed` with the problem `cancelled`.
+    looked at, so feeding them back gives the same choice. `sent` is a job that the cloud has taken. A cancelled job is
+    `failed` with the problem `cancelled`.
     """
 
     kind: Literal["job"] = "job"
-    state: Literal["routed", "waiting", "parked", "running", "retried", "done", "failed", "unanswerable"]
+    state: Literal["routed", "waiting", "parked", "sent", "running", "retried", "done", "failed", "unanswerable"]
     job: str
     operation: str
     user: str = ANONYMOUS
@@ -118,6 +119,7 @@ class JobEvent(WireModel):
         (), max_length=_FEW, description="The VMs that were looked at, the best four."
     )
     cloud: CloudSeen | None = None
+    cost: float | None = Field(None, ge=0, description="Estimated price of a run in the cloud, US dollars.")
     traceparent: str | None = None
 
     @property
@@ -187,17 +189,28 @@ class BridgeStatus(WireModel):
     """
 
     kind: Literal["bridge"] = "bridge"
-    bridge: str
+    bridge: ShortStr
     state: Literal["ready", "full", "broken", "draining"]
     at_ms: Count
+    active: bool = Field(True, description="Whether it is the one that works; others stand by.")
     in_flight: Count = 0
     capacity: Count = Field(0, description="Jobs it would have in the cloud at a time; 0 is no limit told.")
-    spent_today: float = Field(0.0, ge=0, description="Estimated price of today's cloud jobs.")
     sent_last_minute: Count = 0
+    jobs_per_minute: Count | None = Field(None, description="The cap on those.")
+    spent_today: float = Field(0.0, ge=0, description="Estimated price of the last 24 hours' cloud jobs, US dollars.")
+    money_per_day: float | None = Field(None, ge=0, description="The cap on that.")
+    spent_by_hour: dict[ShortStr, float] = Field(
+        default_factory=dict, max_length=_FEW, description="The same by hour since the epoch, for who takes over."
+    )
     seconds: dict[ShortStr, Seconds] = Field(
         default_factory=dict, max_length=_FEW, description="Operation -> seconds to an answer, typically."
     )
-    reason: str | None = None
+    operations: FewNames = Field((), description="What the cloud serves; none told is all.")
+    largest_bytes: Count = Field(0, description="The largest picture it takes; 0 is not told.")
+    answered: Count = Field(0, description="Cloud jobs answered since it started.")
+    gone: Count = Field(0, description="Answers whose caller's queue was gone.")
+    late: Count = Field(0, description="Answers that came twice, or after their job was answered.")
+    reason: str | None = Field(None, description="Why the state is not ready.")
 
     @property
     def key(self) -> str:

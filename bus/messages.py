@@ -47,6 +47,8 @@ LONGEST_EXPIRATION_MS = 2**32 - 1
 MOST = 2**62
 """The largest whole number that is believed: sums and differences of two of them still fit the 64 bits of AMQP."""
 MOST_ATTEMPTS = 2**31
+CLAIM = r"^(pictures|results)/[0-9]{8}/[0-9a-f]{32}$"
+"""What a claim looks like: kind, day, and a name that can't be guessed."""
 _NAMES_ON_THE_WIRE = {"id": "message_id", "operation": "routing_key"}
 
 
@@ -138,6 +140,11 @@ class JobHeaders(WireModel):
     )
     site: Literal["any", "local"] = Field("any", description="`local` keeps the picture off the cloud.")
     traceparent: str | None = Field(None, max_length=128, description="W3C trace context.")
+    claim: str | None = Field(
+        None,
+        pattern=CLAIM,
+        description="Where the picture lies in the blob store, when it is too large for a message; the body is empty.",
+    )
 
 
 def _cut_reason(value: Any) -> Any:
@@ -255,6 +262,7 @@ class Job(JobHeaders, HopHeaders):
             "traceparent": self.traceparent,
             "placement": self.placement,
             "pixels": self.pixels,
+            "claim": self.claim,
         }
         if self.params:
             headers["params"] = json.dumps(self.params)
@@ -362,6 +370,11 @@ class AnswerHeaders(WireModel):
     waited_ms: int | None = Field(None, description="From the router taking it up to the start of the run.")
     ran_ms: int | None = None
     model: str | None = Field(None, description="The program or network that made the result.")
+    cost: float | None = Field(None, ge=0, description="Estimated price of a run in the cloud, US dollars.")
+    claim: str | None = Field(
+        None, description="Where the result lies in the blob store, when it is too large for a message; no body then."
+    )
+    link: str | None = Field(None, description="A link to fetch it by, for as long as it lasts; not every store signs.")
 
 
 class Answer(AnswerHeaders):

@@ -48,6 +48,12 @@ class Kind(Enum):
         "The image has too many pixels",
         "Scale the image down; the operator may raise OVERSPILL_MAX_PIXELS.",
     )
+    NO_SUCH_CLAIM = _Entry(
+        "no-such-claim",
+        410,
+        "The picture is not in the blob store",
+        "Put the picture into the store again and send the job with its new claim; what lies there is kept for a day.",
+    )
     EXPIRED = _Entry("expired", 504, "The job's time to live ran out", "Send it again with a longer expiration.")
     TIMED_OUT = _Entry(
         "timed-out", 504, "The operation took too long", "Send a smaller image, or raise OVERSPILL_JOB_TIMEOUT_S."

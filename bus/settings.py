@@ -1,7 +1,8 @@
 """Every setting, typed: environment variables first, then one TOML file, then these defaults.
 
-`AMQP_URL` has no prefix; all others are `OVERSPILL_<NAME>` in the environment and `<name>` in the file that
-`OVERSPILL_CONFIG` names (else `overspill.toml` in the working directory). Only `main()` functions call `load()`.
+`AMQP_URL` and a few of Google's have no prefix; all others are `OVERSPILL_<NAME>` in the environment and `<name>` in
+the file that `OVERSPILL_CONFIG` names (else `overspill.toml` in the working directory). Only `main()` functions call
+`load()`.
 """
 
 import os
@@ -25,6 +26,8 @@ from bus.problems import bad_field
 from bus.topology import OPERATIONS, vm_queue
 
 MIB = 1 << 20
+NAMED_BY_OTHERS = frozenset({"AMQP_URL", "PUBSUB_EMULATOR_HOST", "PORT", "K_SERVICE", "K_REVISION"})
+"""Variables that others named; all the rest have our prefix."""
 
 
 def _beside_the_environment() -> Path:
@@ -104,12 +107,88 @@ class Settings(BaseSettings):
     slot_megapixels: float = Field(
         25.0, gt=0, description="Megapixels from which a job takes a second slot of its VM, and so on."
     )
+    cloud: Literal["pubsub", "http", "none"] = Field(
+        "pubsub", description="What takes the overflow: Google Pub/Sub, a pool of services over HTTP, or nothing."
+    )
+    cloud_services: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (),
+        description="Addresses of the cloud services, as `https://all.example` or `sketch=https://a.example,"
+        "caption=https://b.example`. Pub/Sub pushes to the first of an operation; `http` spreads over all. Operations "
+        "without one don't overflow.",
+    )
+    cloud_project: str | None = Field(
+        None, description="The Google Cloud project of the topics. Unset: `overspill`, on an emulator alone."
+    )
+    cloud_prefix: str = Field(
+        "overspill",
+        pattern=r"^[a-z][a-z0-9-]{2,40}$",
+        description="What the names of topics and subscriptions begin with.",
+    )
+    pubsub_emulator_host: str | None = Field(
+        None,
+        validation_alias="PUBSUB_EMULATOR_HOST",
+        description="host:port of a Pub/Sub emulator, in place of Google's service.",
+    )
+    cloud_push_account: str | None = Field(
+        None, description="E-mail of the service account in whose name Pub/Sub pushes; no other's token is taken."
+    )
+    cloud_audience: str | None = Field(
+        None, description="The audience that the push's token must name. Unset: the service's own address."
+    )
+    cloud_push_unverified: bool = Field(
+        False, description="Take pushes without a token. Refused on Cloud Run, and without PUBSUB_EMULATOR_HOST."
+    )
+    cloud_certs_url: str = Field(
+        "https://www.googleapis.com/oauth2/v1/certs",
+        description="Where the certificates are that sign the tokens of pushes.",
+    )
+    cloud_in_flight: int = Field(32, ge=1, le=2000, description="Jobs in the cloud at a time.")
+    cloud_timeout_s: float = Field(
+        300.0,
+        gt=0,
+        le=1500,
+        description="Wait for the cloud's answer, seconds; then the job is answered with a problem.",
+    )
+    cloud_deliveries: int = Field(
+        5, ge=5, le=100, description="Pushes of a job before Pub/Sub gives it up; the bridge then answers for it."
+    )
     cloud_jobs_per_minute: int | None = Field(
         None, ge=0, description="Jobs that may overflow in a minute. Unset: any number."
     )
     cloud_money_per_day: float | None = Field(
         None, ge=0, description="Estimated price of a day's overflow, in US dollars. Unset: any price."
     )
+    cloud_vcpus: float = Field(2.0, ge=0, description="Processors of an instance of the cloud service, for its price.")
+    cloud_memory_gib: float = Field(4.0, ge=0, description="Memory of an instance, GiB, for its price.")
+    price_vcpu_s: float = Field(0.000_024, ge=0, description="Price of a vCPU-second, US dollars.")
+    price_gib_s: float = Field(0.000_002_5, ge=0, description="Price of a GiB-second, US dollars.")
+    price_request: float = Field(0.000_000_4, ge=0, description="Price of a request, US dollars.")
+    price_tib: float = Field(
+        80.0, ge=0, description="Price of a TiB through Pub/Sub, published and delivered, US dollars."
+    )
+    uplink_mbit: float = Field(20.0, gt=0, description="What the site's line carries towards the cloud, Mbit/s.")
+
+    service_host: str = Field("127.0.0.1", description="The address the cloud service listens on.")
+    port: int = Field(
+        8080, ge=0, le=65_535, validation_alias="PORT", description="The port of the cloud service; Cloud Run sets it."
+    )
+    service_token: str | None = Field(
+        None, description="The bearer token that the cloud service asks for on `/v1`, and that the `http` bridge sends."
+    )
+    k_service: str | None = Field(
+        None, validation_alias="K_SERVICE", description="Set by Cloud Run: the service's name."
+    )
+    k_revision: str | None = Field(
+        None, validation_alias="K_REVISION", description="Set by Cloud Run: the revision, told in answers."
+    )
+
+    blobs: str | None = Field(
+        None,
+        description="The blob store of pictures and results too large for a message: `file:///folder`, "
+        "`gs://bucket/folder`, `s3://bucket/folder` or `az://container/folder`. Unset: those are refused.",
+    )
+    blobs_kept_s: float = Field(86_400.0, ge=60, description="How long what lies in the blob store is kept, seconds.")
+    max_claim_bytes: int = Field(64 * MIB, ge=1, description="Largest picture or result in the blob store, bytes.")
 
     max_image_bytes: int = Field(16 * MIB, ge=1, description="Largest image in a message, bytes.")
     max_pixels: int = Field(50_000_000, ge=1, description="Largest image, pixels (width x height).")
@@ -132,6 +211,11 @@ class Settings(BaseSettings):
     @classmethod
     def _comma_separated(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("cloud_services", mode="before")
+    @classmethod
+    def _addresses(cls, value: Any) -> Any:
+        return tuple(_service(part) for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("user_weights", mode="before")
     @classmethod
@@ -171,6 +255,18 @@ def _pair(part: str) -> tuple[str, str]:
     return user.strip(), weight.strip()
 
 
+def _service(part: str) -> tuple[str, str]:
+    """(operation, address); the operation is empty where the address serves all."""
+    operation, separator, url = part.strip().partition("=")
+    if not separator or operation.startswith(("http://", "https://")):
+        operation, url = "", part.strip()
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must look like https://all.example or sketch=https://a.example,caption=https://b.example")
+    if operation and operation not in OPERATIONS:
+        raise ValueError(f"names no operation: {operation!r}; there are {', '.join(OPERATIONS)}")
+    return operation, url.rstrip("/")
+
+
 def _vm_name(hostname: str) -> str:
     kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in hostname.lower()).strip("-")
     return kept[:63].strip("-") or "vm"
@@ -188,5 +284,5 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         problem = bad_field(error)
         name = (problem.field or "").upper()
-        name = name if name == "AMQP_URL" else f"OVERSPILL_{name}"
+        name = name if name in NAMED_BY_OTHERS else f"OVERSPILL_{name}"
         raise SetupError(f"{name} is wrong: {problem.detail} See docs/settings.md.") from None

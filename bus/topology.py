@@ -23,6 +23,7 @@ EVENTS_HISTORY = "events.history"
 DEAD = "dead"
 CONTROL = "control"
 CONTROL_ROUTER = "control.router"
+CLOUD_TICKETS = "cloud.tickets"
 DEFAULT_EXCHANGE = ""
 DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 
@@ -94,7 +95,7 @@ def parked_queue(operation: str) -> str:
 
 def is_internal(queue: str) -> bool:
     """Whether a queue is overspill's own, so never a place to send an answer."""
-    own = {OVERFLOW, DEAD, JOBS_UNKNOWN, JOBS_RETURNED, EVENTS_HISTORY, CONTROL_ROUTER}
+    own = {OVERFLOW, DEAD, JOBS_UNKNOWN, JOBS_RETURNED, EVENTS_HISTORY, CONTROL_ROUTER, CLOUD_TICKETS}
     return queue in own or queue.startswith(("lane.", "vm.", "parked."))
 
 
@@ -159,6 +160,8 @@ def shared() -> Topology:
             _quorum(DEAD),
             # What it delivers tells a router that it is the active one.
             Queue(CONTROL_ROUTER, {**_quorum(CONTROL_ROUTER).arguments, "x-single-active-consumer": True}),
+            # Who waits for what is in the cloud. One bridge at a time holds all of it.
+            Queue(CLOUD_TICKETS, {**_quorum(CLOUD_TICKETS).arguments, "x-single-active-consumer": True}),
             Queue(
                 EVENTS_HISTORY,
                 {

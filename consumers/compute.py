@@ -12,11 +12,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Self
 
 from bus.errors import OverspillError
+from bus.settings import MIB, Settings
 from consumers.child import receive, send
 
+SHARED_OUT = 0.8
+"""The part of the machine's memory that the computing processes may take together."""
 LOAD_TIMEOUT_S = 600.0
 """First imports of the ML libraries take minutes on a cold, slow disk."""
 
@@ -33,6 +36,17 @@ class ChildConfig:
     max_pixels: int
     memory_bytes: int
     threads: int = 1
+
+    @classmethod
+    def of(cls, settings: Settings, slots: int, memory_bytes: int) -> Self:
+        """One of `slots` children on a machine of so much memory: they leave a part of it to everything else."""
+        return cls(
+            operations=settings.operations,
+            models_dir=str(settings.models_dir or settings.state_dir / "models"),
+            max_bytes=settings.max_image_bytes,
+            max_pixels=settings.max_pixels,
+            memory_bytes=(settings.child_memory_mib or 0) * MIB or int(memory_bytes * SHARED_OUT / slots),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,6 @@ from telemetry.process import unless_set
 
 log = logging.getLogger(__name__)
 
-SHARED_OUT = 0.8
-"""The part of the machine's memory that the computing processes may take together."""
-
 
 async def serve_vm(settings: Settings, url: str, stop: asyncio.Event) -> None:
     """Run jobs and send heartbeats until `stop`, then drain. Raises SetupError when the broker won't have us."""
@@ -64,9 +61,7 @@ def worker_config(settings: Settings, cores: float, memory_bytes: int) -> Worker
     """
     if not settings.operations:
         raise SetupError("OVERSPILL_OPERATIONS names no operation: name one at least, or run `overspill agent`.")
-    models_dir = settings.models_dir or settings.state_dir / "models"
     slots = settings.slots or max(1, int(cores))
-    capped = (settings.child_memory_mib or 0) * MIB
     return WorkerConfig(
         vm=settings.vm_name,
         slots=slots,
@@ -75,11 +70,5 @@ def worker_config(settings: Settings, cores: float, memory_bytes: int) -> Worker
         job_timeout_s=settings.job_timeout_s,
         answers_kept_bytes=settings.answers_kept_mib * MIB,
         batched=frozenset(name for name, operation in REGISTRY.items() if operation.batchable),
-        child=ChildConfig(
-            operations=settings.operations,
-            models_dir=str(models_dir),
-            max_bytes=settings.max_image_bytes,
-            max_pixels=settings.max_pixels,
-            memory_bytes=capped or int(memory_bytes * SHARED_OUT / slots),
-        ),
+        child=ChildConfig.of(settings, slots, memory_bytes),
     )

@@ -45,12 +45,13 @@ as in `cpu_threshold = 40`. A wrong value stops the program with a message that 
 |---|---|---|---|
 """
 COMPUTED: Final = {
+    "cloud_services": "none",
     "state_dir": "`.overspill` beside the virtual environment",
     "user_weights": "none",
     "vm_name": "the host's name",
 }
 LISTS: Final[dict[Any, str]] = {tuple: "names with commas between", dict: "`name=number` with commas between"}
-WORDS: Final = {"str": "text", "int": "whole number", "float": "number", "Path": "path"}
+WORDS: Final = {"bool": "true or false", "str": "text", "int": "whole number", "float": "number", "Path": "path"}
 
 
 class _Plain(yaml.SafeDumper):
@@ -85,7 +86,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _default(name: str, field: FieldInfo) -> str:
-    if field.default_factory is not None:
+    if name in COMPUTED:
         return COMPUTED[name]
     if field.default is None:
         return "unset"

@@ -85,9 +85,10 @@ def test_nothing_is_used_that_rabbitmq_4_drops_on_such_queues() -> None:
     assert [queue.name for queue in ALL_QUEUES if gone & queue.arguments.keys()] == []
 
 
-def test_one_router_at_a_time_reads_the_lanes_and_has_the_orders() -> None:
+def test_one_router_at_a_time_reads_the_lanes_and_has_the_orders_and_one_bridge_the_tickets() -> None:
     single = {queue.name for queue in ALL_QUEUES if queue.arguments.get("x-single-active-consumer")}
-    assert single == {*(topology.lane(n) for n in range(topology.LANES)), topology.CONTROL_ROUTER}
+    lanes = {topology.lane(n) for n in range(topology.LANES)}
+    assert single == {*lanes, topology.CONTROL_ROUTER, topology.CLOUD_TICKETS}
 
 
 def test_what_is_asked_waits_for_a_router_and_vms_may_listen() -> None:
