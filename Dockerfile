@@ -1,4 +1,5 @@
-# One image for every part of overspill; what a machine computes with comes as EXTRAS: none for a router, "vm" for a VM.
+# One image for every part of overspill; what a machine computes with comes as EXTRAS: none for a router, "vm" for a VM,
+# "service" for a bridge or a cloud service, and "remove-background" or "caption" beside these for what they need.
 #
 # Behind a mirror: PYTHON_IMAGE names the base image, and pip's own variables below name the package index. They are
 # arguments of the build stage alone, so no address of yours is left in the image.
@@ -25,3 +26,12 @@ ENV PATH=/opt/overspill/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /tmp
 ENTRYPOINT ["overspill"]
+
+# What Cloud Run runs, or any host of containers: docker build --target cloud-service --build-arg EXTRAS=service .
+FROM runtime AS cloud-service
+ENV OVERSPILL_SERVICE_HOST=0.0.0.0
+EXPOSE 8080
+CMD ["cloud-service"]
+
+# Without a target: the image of every part.
+FROM runtime

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# What to install; EXTRAS=vm,dev leaves out the operations with a model, and their 2 GB.
+# What to install; EXTRAS=vm,service,dev leaves out the operations with a model, and their 2 GB, EXTRAS=vm,dev the cloud.
 EXTRAS ?= vm,remove-background,caption,service,gcs,dev
 STAMP := $(VENV)/.installed
 MODELS := $(VENV)/.models
@@ -33,7 +33,7 @@ clients: ## Install the clients that the examples use, where they are missing (f
 	@deploy/setup-clients.sh
 
 # A broker of your own (AMQP_URL) needs no RabbitMQ on this machine.
-up: $(MODELS) $(if $(AMQP_URL),,rabbitmq) ## Start broker, two VMs and a router; Ctrl-C stops them.
+up: $(MODELS) $(if $(AMQP_URL),,rabbitmq) ## Start broker, two VMs, a router and a cloud; Ctrl-C stops them.
 	@exec $(BIN)/overspill up
 
 down: ## Stop a stack that runs in the background.

@@ -11,6 +11,10 @@ class CloudDown(OverspillError):
     """The cloud did not take a parcel; it may take it later."""
 
 
+class Unsendable(CloudDown):
+    """It never takes this one, though it takes others: the fault is in the parcel, and says nothing of the cloud."""
+
+
 class Arrival(Protocol):
     """A parcel that came out of the cloud, and is the cloud's until it is settled."""
 

@@ -4,24 +4,26 @@ No address, user or job id of a caller leaves the site: a job is known outside b
 is written in the bridge's own queue.
 """
 
-import base64
-import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bus.errors import BadInput
-from bus.messages import MOST, Answer, Job
-from bus.problems import Kind, Problem, bad_field
+from bus.messages import CLAIM, MOST, Answer, Job, ShortStr, cut
+from bus.problems import bad_field
 
 LARGEST_BODY: Final = 9_500_000
 """Bytes of a body: a Pub/Sub message takes 10,000,000, attributes included."""
 ATTRIBUTE_BYTES: Final = 1024
 """The most a value may have on Pub/Sub; longer text goes on under `name.1`, `name.2`."""
 MOST_ATTRIBUTES: Final = 100
+RESERVED: Final = "goog"
+"""What the name of an attribute may not begin with: Google's own do."""
+LINK_BYTES: Final = 16_384
+"""A link beyond this is left out, so that the attributes stay within their number; the claim is there all the same."""
 _LONG: Final = ("params", "link")
 
 
@@ -60,7 +62,7 @@ def job_parcel(job: Job, ticket: str, *, sent_ms: int, link: str | None = None) 
         "deadline_ms": None if job.deadline_ms is None else str(job.deadline_ms),
         "traceparent": job.traceparent,
         "claim": job.claim,
-        "link": link,
+        "link": link if link and len(link) <= LINK_BYTES else None,
     }
     return Parcel(job.body, _spread(told))
 
@@ -109,20 +111,25 @@ def answer_parcel(answer: Answer, began_ms: int | None = None) -> Parcel:
 
 def returned_parcel(parcel: Parcel, reason: str) -> Parcel:
     """A job that this service can't serve, on its way home as it came, so that a VM may run it."""
-    return Parcel(parcel.body, {**parcel.attributes, "kind": "returned", "reason": _ascii(reason)[:ATTRIBUTE_BYTES]})
+    ours = {name: value for name, value in parcel.attributes.items() if not name.startswith(RESERVED)}
+    return Parcel(parcel.body, {**ours, **_spread({"kind": "returned", "reason": reason})})
+
+
+_Ms = Annotated[int, Field(ge=0, le=MOST)]
+_RESULT_CLAIM: Final = CLAIM.replace("(pictures|results)", "results")
 
 
 class CloudAnswer(BaseModel):
-    """An answer as a service told it."""
+    """An answer as a service told it, with nothing in it that AMQP could not carry on."""
 
-    ticket: str
-    content_type: str
+    ticket: ShortStr = Field(min_length=1)
+    content_type: ShortStr = Field(min_length=1)
     vm: str | None = None
     model: str | None = None
-    ran_ms: int | None = None
-    began_ms: int | None = None
-    claim: str | None = None
-    body: bytes
+    ran_ms: _Ms | None = None
+    began_ms: _Ms | None = None
+    claim: str | None = Field(None, pattern=_RESULT_CLAIM)
+    body: bytes = Field(repr=False)
 
 
 def read_answer(parcel: Parcel) -> CloudAnswer:
@@ -134,32 +141,43 @@ def read_answer(parcel: Parcel) -> CloudAnswer:
         raise BadInput(bad_field(error)) from None
 
 
+class _PushedMessage(BaseModel):
+    model_config = ConfigDict(val_json_bytes="base64")
+
+    data: bytes | None = None
+    attributes: dict[str, str] | None = None
+
+
+class _Push(BaseModel):
+    message: _PushedMessage
+
+
 def read_push(text: bytes) -> Parcel:
     """The parcel in a wrapped Pub/Sub push (JSON, the data in base64). Raises BadInput when it is none."""
     try:
-        message = json.loads(text)["message"]
-        body = base64.b64decode(message.get("data") or "", validate=True)
-        attributes = {str(key): str(value) for key, value in (message.get("attributes") or {}).items()}
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        detail = f"body: not a wrapped Pub/Sub push ({type(error).__name__}: {str(error)[:100]})."
+        message = _Push.model_validate_json(text).message
+    except ValidationError as error:
         remedy = "Push with the payload wrapped, as `overspill cloud init` sets it up."
-        raise BadInput(Problem.of(Kind.BAD_FIELD, detail, field="body", remedy=remedy)) from None
-    return Parcel(body, attributes)
+        raise BadInput(bad_field(error).model_copy(update={"remedy": remedy})) from None
+    return Parcel(message.data or b"", message.attributes or {})
 
 
 def _spread(told: Mapping[str, str | None]) -> dict[str, str]:
-    """Attributes within the bounds: what is absent left out, long text in parts, the rest as plain short text."""
+    """Attributes within the bounds: what is absent left out, long text in parts, other text cut."""
     spread: dict[str, str] = {}
     for name, value in told.items():
-        if value is None:
-            continue
-        text = _ascii(value)
-        if name not in _LONG:
-            spread[name] = text[:ATTRIBUTE_BYTES]
-            continue
-        for index, start in enumerate(range(0, len(text), ATTRIBUTE_BYTES)):
-            spread[name if index == 0 else f"{name}.{index}"] = text[start : start + ATTRIBUTE_BYTES]
+        if value is not None:
+            parts = _parts(value) if name in _LONG else [cut(value, ATTRIBUTE_BYTES)]
+            spread |= {f"{name}.{index}" if index else name: part for index, part in enumerate(parts)}
     return spread
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Text in pieces of the bytes that a value may have, no character torn."""
+    while text:
+        part = cut(text, ATTRIBUTE_BYTES)
+        yield part
+        text = text[len(part) :]
 
 
 def _gathered(attributes: Mapping[str, str]) -> dict[str, str]:
@@ -171,11 +189,6 @@ def _gathered(attributes: Mapping[str, str]) -> dict[str, str]:
             told[name] += more
             index += 1
     return told
-
-
-def _ascii(text: str) -> str:
-    """Attributes count in bytes of UTF-8: with ASCII alone, characters are bytes."""
-    return text if text.isascii() else text.encode("ascii", errors="replace").decode()
 
 
 def _count(told: Mapping[str, str], name: str) -> int | None:

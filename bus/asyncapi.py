@@ -41,7 +41,11 @@ _MODELS: Final[tuple[type[BaseModel], ...]] = (
 )
 _EXCHANGES: Final = {exchange.name: exchange for exchange in topology.shared().exchanges}
 _QUEUES: Final = {queue.name: queue for queue in topology.shared().queues}
-_PICTURE: Final = {"type": "string", "format": "binary", "description": "The image's bytes, as they are."}
+_PICTURE: Final = {
+    "type": "string",
+    "format": "binary",
+    "description": "The image's bytes, as they are; none with a `claim`.",
+}
 _TEXT: Final = {"type": "string"}
 _PROPERTIES: Final = {
     "message_id": _TEXT | {"description": "The caller's job id; one is assigned when it is absent."},

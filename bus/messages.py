@@ -49,6 +49,8 @@ MOST = 2**62
 MOST_ATTEMPTS = 2**31
 CLAIM = r"^(pictures|results)/[0-9]{8}/[0-9a-f]{32}$"
 """What a claim looks like: kind, day, and a name that can't be guessed."""
+PICTURE_CLAIM = CLAIM.replace("(pictures|results)", "pictures")
+"""What the claim of a job looks like: nobody has a result computed as if it were theirs to send."""
 _NAMES_ON_THE_WIRE = {"id": "message_id", "operation": "routing_key"}
 
 
@@ -142,7 +144,7 @@ class JobHeaders(WireModel):
     traceparent: str | None = Field(None, max_length=128, description="W3C trace context.")
     claim: str | None = Field(
         None,
-        pattern=CLAIM,
+        pattern=PICTURE_CLAIM,
         description="Where the picture lies in the blob store, when it is too large for a message; the body is empty.",
     )
 
@@ -233,6 +235,7 @@ class Job(JobHeaders, HopHeaders):
         the problem belongs.
         """
         headers = message.headers
+        _check_one_picture(message)
         given = {key: headers[key] for key in JobHeaders.model_fields if headers.get(key) is not None}
         try:
             return cls(
@@ -283,6 +286,13 @@ class Job(JobHeaders, HopHeaders):
 
 
 _ATTEMPTS = TypeAdapter(tuple[Attempt, ...])
+
+
+def _check_one_picture(message: Message) -> None:
+    """Raises BadInput for a job with a body and a claim: which of the two is meant, nobody knows."""
+    if message.body and message.headers.get("claim") is not None:
+        detail = "claim: the message has a body as well; a claim takes the place of the body."
+        raise BadInput(Problem.of(Kind.BAD_FIELD, detail, field="claim", remedy="Send the one or the other."))
 
 
 def _told_by_hops(headers: Mapping[str, Any], now_ms: int) -> dict[str, Any]:

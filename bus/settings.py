@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -133,7 +134,9 @@ class Settings(BaseSettings):
         None, description="E-mail of the service account in whose name Pub/Sub pushes; no other's token is taken."
     )
     cloud_audience: str | None = Field(
-        None, description="The audience that the push's token must name. Unset: the service's own address."
+        None,
+        description="The audience that the push's token must name. Unset: the services' addresses in "
+        "OVERSPILL_CLOUD_SERVICES.",
     )
     cloud_push_unverified: bool = Field(
         False, description="Take pushes without a token. Refused on Cloud Run, and without PUBSUB_EMULATOR_HOST."
@@ -215,7 +218,7 @@ class Settings(BaseSettings):
     @field_validator("cloud_services", mode="before")
     @classmethod
     def _addresses(cls, value: Any) -> Any:
-        return tuple(_service(part) for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return services_of(value) if isinstance(value, str) else value
 
     @field_validator("user_weights", mode="before")
     @classmethod
@@ -253,6 +256,16 @@ def _pair(part: str) -> tuple[str, str]:
     if not separator:
         raise ValueError("must look like anna=2,ben=0.5")
     return user.strip(), weight.strip()
+
+
+def services_of(text: str) -> tuple[tuple[str, str], ...]:
+    """The cloud services in `sketch=https://a.example,https://all.example`. Raises ValueError when it names none."""
+    return tuple(_service(part) for part in text.split(",") if part.strip())
+
+
+def services_text(services: Iterable[tuple[str, str]]) -> str:
+    """The other way: cloud services as the setting is written."""
+    return ",".join(f"{operation}={url}" if operation else url for operation, url in services)
 
 
 def _service(part: str) -> tuple[str, str]:

@@ -14,11 +14,11 @@ ENTRY_BYTES: Final = 1024
 
 
 def identity(job: Job) -> str:
-    """What makes two messages the same job: user, id, operation, parameters and the picture itself.
+    """What makes two messages the same job: user, id, operation, parameters and the picture itself, or its claim.
 
     The id alone is not enough: two callers who both number from 1 must never get each other's picture.
     """
-    text = json.dumps([job.user, job.id, job.operation, job.params], sort_keys=True, default=str)
+    text = json.dumps([job.user, job.id, job.operation, job.params, job.claim], sort_keys=True, default=str)
     return hashlib.blake2b(job.body, digest_size=20, key=hashlib.blake2b(text.encode()).digest()).hexdigest()
 
 
@@ -103,7 +103,7 @@ def outcome_of(job: Job, head: Mapping[str, Any], body: bytes, most_bytes: int) 
     ran_ms = head["ran_ms"]
     match head["status"]:
         case "done" if len(body) > most_bytes:
-            return Ended(refusal(job, _too_large(len(body), most_bytes)), ran_ms)
+            return Ended(refusal(job, too_large(len(body), most_bytes)), ran_ms)
         case "done":
             return Ended(Kept(body, head["content_type"], {"model": head["model"]}), ran_ms)
         case "bad":
@@ -114,11 +114,12 @@ def outcome_of(job: Job, head: Mapping[str, Any], body: bytes, most_bytes: int) 
     raise ValueError(f"a reply of the unknown status {head['status']!r}")
 
 
-def _too_large(size: int, most: int) -> Problem:
+def too_large(size: int, most: int) -> Problem:
+    """The problem of a result over the limit, whichever that is: of a message, or of the blob store."""
     # Sent all the same, it would have the broker close the connection, and the job delivered again.
     return Problem.of(
         Kind.TOO_MANY_BYTES,
-        f"The result has {size:,} bytes; at most {most:,} travel in a message.",
+        f"The result has {size:,} bytes; at most {most:,} can be sent from here.",
         limit=most,
         remedy="Ask for the format jpeg or webp, or send a smaller picture.",
     )

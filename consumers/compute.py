@@ -28,7 +28,10 @@ _Frames = tuple[dict[str, Any], list[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class ChildConfig:
-    """What a child loads and allows; `memory_bytes` it may take, `threads` for each library that computes."""
+    """What a child loads and allows; `memory_bytes` it may take, `threads` for each library that computes.
+
+    `max_bytes` is the largest picture or result, in a message or, where there is a blob store, in there.
+    """
 
     operations: tuple[str, ...]
     models_dir: str
@@ -43,10 +46,15 @@ class ChildConfig:
         return cls(
             operations=settings.operations,
             models_dir=str(settings.models_dir or settings.state_dir / "models"),
-            max_bytes=settings.max_image_bytes,
+            max_bytes=_largest(settings),
             max_pixels=settings.max_pixels,
             memory_bytes=(settings.child_memory_mib or 0) * MIB or int(memory_bytes * SHARED_OUT / slots),
         )
+
+
+def _largest(settings: Settings) -> int:
+    # What comes in a message is held to its own, smaller limit before it is here: by the broker and by the router.
+    return max(settings.max_image_bytes, settings.max_claim_bytes if settings.blobs else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +173,7 @@ class Child:
 
     async def _in_thread(self, work: Callable[..., _Frames], timeout_s: float, *args: Any) -> _Frames:
         working = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        working.add_done_callback(_seen)  # whoever waits for it here may be cancelled
         await asyncio.wait({working}, timeout=timeout_s)
         timed_out = not working.done()
         if timed_out:
@@ -206,3 +215,9 @@ class Child:
         except subprocess.TimeoutExpired:
             return "it closed its socket"
         return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _seen(working: "asyncio.Future[_Frames]") -> None:
+    """Have asyncio not complain of an error that nobody is left to hear of."""
+    if not working.cancelled():
+        working.exception()

@@ -28,13 +28,27 @@ _Told = Literal["running", "done", "failed", "retried", "unanswerable"]
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A job delivered and not yet settled. `followers` are repeats of it that came while it was here."""
+    """A job delivered and not yet settled. `followers` are repeats of it that came while it was here.
+
+    `whole` is the job with its picture, where that had to be fetched: `job` stays as it came, to be handed on as such.
+    """
 
     delivery: Delivery
     job: Job
     key: str
     followers: list["Held"] = field(default_factory=list)
     began_s: float | None = None
+    whole: Job | None = None
+
+    @property
+    def everyone(self) -> tuple["Held", ...]:
+        """The job and its repeats."""
+        return (self, *self.followers)
+
+    @property
+    def to_compute(self) -> Job:
+        """The job with its picture."""
+        return self.whole or self.job
 
 
 class Settlement:

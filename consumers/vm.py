@@ -4,10 +4,12 @@ import asyncio
 import logging
 import uuid
 
+from bus.blobs import Blobs, BlobsDown
 from bus.errors import SetupError
 from bus.rabbit import Bus
 from bus.settings import MIB, Settings
 from bus.topology import of_vm, shared
+from consumers.claims import Claims
 from consumers.compute import ChildConfig
 from consumers.operations import REGISTRY
 from consumers.worker import Worker, WorkerConfig
@@ -17,14 +19,21 @@ from telemetry.process import unless_set
 
 log = logging.getLogger(__name__)
 
+SWEEP_EVERY_S = 3600.0
+
 
 async def serve_vm(settings: Settings, url: str, stop: asyncio.Event) -> None:
-    """Run jobs and send heartbeats until `stop`, then drain. Raises SetupError when the broker won't have us."""
+    """Run jobs and send heartbeats until `stop`, then drain.
+
+    Raises SetupError when the broker won't have us, or the blob store can't be used.
+    """
     machine = Machine()
     config = worker_config(settings, machine.cores, machine.memory_bytes)
     bus = Bus(url, name=f"vm {settings.vm_name}", topology=shared(), heartbeat_s=settings.amqp_heartbeat_s)
-    worker = Worker(bus, config)
+    claims = Claims.of(settings)
+    worker = Worker(bus, config, claims)
     worker.load()  # takes seconds, which the broker may need as well
+    sweeping = asyncio.create_task(keep_swept(claims.blobs))
     try:
         if await unless_set(stop, bus.start()):
             await bus.declare(of_vm(settings.vm_name))
@@ -32,6 +41,7 @@ async def serve_vm(settings: Settings, url: str, stop: asyncio.Event) -> None:
             worker.on_change = agent.beat
             await _serve(worker, agent, stop, settings.job_timeout_s)
     finally:
+        sweeping.cancel()
         await worker.drain(0)
         await bus.close()
 
@@ -51,6 +61,18 @@ async def _serve(worker: Worker, agent: Agent, stop: asyncio.Event, grace_s: flo
 async def _both(worker: Worker, beating: "asyncio.Task[None]") -> None:
     await worker.start()
     await asyncio.shield(beating)
+
+
+async def keep_swept(blobs: Blobs | None, every_s: float = SWEEP_EVERY_S) -> None:
+    """Remove what is kept no longer from the blob store, every so often. Each VM does; they don't disturb another."""
+    while blobs is not None:
+        try:
+            swept = await blobs.sweep()
+        except BlobsDown as error:
+            log.warning("nothing is swept: %s", error)
+        else:
+            log.log(logging.INFO if swept else logging.DEBUG, "swept %d old folders out of %s", swept, blobs.url)
+        await asyncio.sleep(every_s)
 
 
 def worker_config(settings: Settings, cores: float, memory_bytes: int) -> WorkerConfig:

@@ -6,9 +6,9 @@ This process owns the connection and never computes, so heartbeats and acks neve
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from bus.control import Cancel, Drain, read_command
@@ -21,9 +21,11 @@ from consumers.answers import AnswerCache, Failed, Kept, Outcome, fault_of, iden
 from consumers.attempts import not_begun, taken_back
 from consumers.batching import Batching
 from consumers.cancels import CANCELLED, Cancels
+from consumers.claims import Claims
 from consumers.compute import ChildConfig, Served
 from consumers.settlement import Held, Settlement, keep, now_ms, wait_for_all
 from consumers.slots import Run, Slots, since_ms
+from consumers.waiting import Waiting
 from telemetry.agent import WorkerReport
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,8 @@ class WorkerConfig:
 class Worker:
     """Runs jobs on this VM until told to drain. All methods belong to the event loop's thread."""
 
-    def __init__(self, bus: Bus, config: WorkerConfig) -> None:
+    def __init__(self, bus: Bus, config: WorkerConfig, claims: Claims | None = None) -> None:
+        """`claims` is what it does with pictures and results too large for a message; without, it refuses them."""
         self._bus = bus
         self._config = config
         self._ends = Settlement(bus, config.vm)
@@ -61,7 +64,8 @@ class Worker:
         """Called when the worker's state changes, so that the agent can say so at once."""
         self._state: Literal["ready", "starting", "draining"] = "starting"
         self._served = Served((), {})
-        self._waiting: deque[Held] = deque()
+        self._claims = claims or Claims(None, config.child.max_bytes)
+        self._waiting = Waiting(self._claims, self._begin, self._refuse, partial(self._finish, waited_ms=0))
         self._held: dict[str, Held] = {}
         self._answers = AnswerCache(config.answers_kept_bytes)
         self._batching = Batching(config.batched, config.child.max_bytes, config.max_attempts)
@@ -128,18 +132,16 @@ class Worker:
         await self._ends.settled(SETTLE_TIMEOUT_S)
 
     def _give_back_waiting(self, reason: str) -> None:
-        for held in self._waiting:
+        for held in self._waiting.clear():
             self._held.pop(held.key, None)
-            for each in (held, *held.followers):
+            for each in held.everyone:
                 # Through the lanes, not into the queue: there the broker would count it as an attempt that failed.
                 self._ends.hand_back(each, not_begun(each.job), reason)
-        self._waiting.clear()
 
     def _forget_waiting(self) -> None:
         """The connection is gone, and the broker gives out again what was not begun, here or on another VM."""
-        for held in self._waiting:
+        for held in self._waiting.clear():
             self._held.pop(held.key, None)
-        self._waiting.clear()
 
     def _become(self, state: Literal["ready", "draining"]) -> None:
         self._state = state
@@ -166,14 +168,13 @@ class Worker:
         for held in list(self._held.values()):
             if (held.job.user, held.job.id) == (cancel.user, cancel.job):
                 self._leave(held)
-                for each in (held, *held.followers):
+                for each in held.everyone:
                     self._ends.answer(each, _cancelled(each))
 
     def _leave(self, held: Held) -> None:
         """Take a job out of the line, or out of its run."""
         del self._held[held.key]
-        if held in self._waiting:
-            self._waiting.remove(held)
+        self._waiting.remove(held)
         for run in self._running:
             run.drop(held)
 
@@ -207,8 +208,7 @@ class Worker:
             self._ends.answer(held, refusal(job, fault), buried=fault.type == Kind.TOO_MANY_ATTEMPTS.urn)
         else:
             self._held[held.key] = held
-            self._waiting.append(held)
-            self._begin()
+            self._waiting.add(held)
 
     def _begin(self) -> None:
         """Give waiting jobs to idle children."""
@@ -221,8 +221,8 @@ class Worker:
     def _refuse_expired(self) -> None:
         """Answer the jobs whose time ran out while they waited here."""
         now = now_ms()
-        for held in list(self._waiting):
-            everyone = (held, *held.followers)
+        for held in self._waiting:
+            everyone = held.everyone
             most = self._config.max_attempts
             faults = [fault for each in everyone if (fault := fault_of(each.job, now, most))]
             if len(faults) == len(everyone):
@@ -234,8 +234,9 @@ class Worker:
     def _take(self) -> tuple[Held, ...]:
         """The jobs to run next, together, taken out of the line."""
         # The child they are for is no longer among the idle.
-        places = self._batching.choose([held.job for held in self._waiting], self._slots.idle + 1)
-        batch = tuple(self._waiting[place] for place in places)
+        places = self._batching.choose([held.to_compute for held in self._waiting], self._slots.idle + 1)
+        line = tuple(self._waiting)
+        batch = tuple(line[place] for place in places)
         for held in batch:
             self._waiting.remove(held)
         return batch
@@ -243,7 +244,7 @@ class Worker:
     # -- jobs run
 
     async def _run(self, run: Run) -> None:
-        jobs = [held.job for held in run.batch]
+        jobs = [held.to_compute for held in run.batch]
         waited = [max(0, now_ms() - (job.received_ms or now_ms())) for job in jobs]
         for job, waited_ms in zip(jobs, waited, strict=True):
             self._ends.post(job, "running", waited_ms=waited_ms)
@@ -252,12 +253,19 @@ class Worker:
         self._running.discard(run)
         self._slots.free(run.child)  # before anything else: the slot shouldn't wait for the answer's confirm
         for held, outcome, waited_ms in zip(run.batch, outcomes, waited, strict=True):
-            if held in run.wanted:
-                self._finish(held, outcome, waited_ms)
+            sendable = await self._claims.stowed(outcome, held.job.site)
+            if self._held.get(held.key) is held:  # it was not cancelled, up to now
+                self._finish(held, sendable, waited_ms)
+
+    def _refuse(self, held: Held, problem: Problem) -> None:
+        """Answer a job that can't be run, and its repeats; another repeat may find that it can be."""
+        self._held.pop(held.key, None)
+        for each in held.everyone:
+            self._ends.answer(each, refusal(each.job, problem))
 
     def _finish(self, held: Held, outcome: Outcome, waited_ms: int) -> None:
         self._held.pop(held.key, None)
-        everyone = (held, *held.followers)
+        everyone = held.everyone
         if isinstance(outcome, Failed):
             self._tell_attempt(everyone, outcome.problem)
             if held.job.attempt < self._config.max_attempts:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.settings import Settings
-from bus.topology import OPERATIONS, parked_queue, vm_of
+from bus.topology import CLOUD_KEY, OPERATIONS, parked_queue, vm_of
+from producers.cloud import Terms
 from producers.commands import Arrival, Held, Moment
 from producers.estimates import Estimates
 from producers.limits import Limits
@@ -21,6 +22,10 @@ _PARKED = frozenset(map(parked_queue, OPERATIONS))
 
 LEAD_S = 0.015
 """About twice what a job needs from the router to a VM."""
+STAYS_S = 5.0
+"""How long a job stays that came home from the cloud, doubled each further time. By then the bridge has told why."""
+CLAIMED_MEGAPIXELS = 24.0
+"""What a picture that lies in the blob store is taken to have: what lies there is large, and the router can't look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +44,15 @@ class Config:
     user_queued: int = 1000
     user_jobs_per_minute: int | None = None
     user_weights: dict[str, float] = field(default_factory=dict)
-    cloud_jobs_per_minute: int | None = None
-    cloud_money_per_day: float | None = None
+    cloud: Terms = field(default_factory=Terms)
 
     @classmethod
     def of(cls, settings: Settings) -> "Config":
         """The part of the settings that is the dispatcher's."""
-        alike = set(cls.__dataclass_fields__) - {"rules", "lead_s"}
+        alike = set(cls.__dataclass_fields__) - {"rules", "lead_s", "cloud"}
         rules = Rules(settings.policy, settings.cpu_threshold, settings.ram_threshold)
-        return cls(rules=rules, lead_s=LEAD_S, **{name: getattr(settings, name) for name in alike})
+        same = {name: getattr(settings, name) for name in alike}
+        return cls(rules=rules, lead_s=LEAD_S, cloud=Terms.of(settings), **same)
 
 
 class Admission:
@@ -69,9 +74,12 @@ class Admission:
         return fault or self._held(arrival, job, now)
 
     def delay_s(self, held: Held, now: Moment) -> float:
-        """How long a retry still has to wait: what the last attempt failed on may pass."""
+        """How long a retry still has to wait: what the last attempt failed on may pass.
+
+        What the cloud did not take need not wait for a VM.
+        """
         job = held.job
-        if not job.history:
+        if not job.history or job.history[-1].vm == CLOUD_KEY:
             return 0.0
         since_s = max(0.0, (now.wall_ms - job.history[-1].at_ms) / 1000)
         return max(0.0, delay_s(job.attempt - 1, self._config.retry_delay_s, job.id) - since_s)
@@ -92,20 +100,22 @@ class Admission:
 
     def _held(self, arrival: Arrival, job: Job, now: Moment) -> Held:
         # Read from the picture each time: the header is anybody's to write, and decides what a job costs its user.
-        pixels = pixels_of(job.body)
-        megapixels = pixels / 1e6
+        pixels = pixels_of(job.body) if job.body else None
+        megapixels = CLAIMED_MEGAPIXELS if pixels is None else pixels / 1e6
+        failed_on = job.history[-1].vm if job.history else None
         wish = Wish(
             operation=job.operation,
             megapixels=megapixels,
             slots=1 + int(megapixels / self._config.slot_megapixels),
             local=job.site == "local",
-            avoid=job.history[-1].vm if job.history else None,
+            avoid=None if failed_on == CLOUD_KEY else failed_on,
             key=f"{job.id}/{job.attempt}",
         )
         job = job.model_copy(update={"pixels": pixels})
         seconds = self._estimates.predict(job.operation, megapixels).p50
         home = self._home(arrival, job)
-        return Held(arrival.ticket, arrival.queue, job, wish, seconds, now.mono_s, home, arrival.sent_ms)
+        stays_s = _stays_s(job)
+        return Held(arrival.ticket, arrival.queue, job, wish, seconds, now.mono_s, home, arrival.sent_ms, stays_s)
 
     def _home(self, arrival: Arrival, job: Job) -> str | None:
         """The VM of its first run; a job that failed there is tried elsewhere."""
@@ -122,7 +132,7 @@ class Admission:
         config = self._config
         if job.left_ms(now.wall_ms) == 0:
             return Problem.of(Kind.EXPIRED, "The job's time to live ran out before it could be placed.")
-        if not job.body:
+        if not job.body and not job.claim:
             return Problem.of(Kind.EMPTY_IMAGE, "The message has no body.", field="body")
         if len(job.body) > config.max_image_bytes:
             detail = f"The image has {len(job.body):,} bytes; at most {config.max_image_bytes:,} are taken."
@@ -132,3 +142,9 @@ class Admission:
             detail = f"{config.max_attempts} attempts came to nothing{last}."
             return Problem.of(Kind.TOO_MANY_ATTEMPTS, detail, limit=config.max_attempts)
         return None
+
+
+def _stays_s(job: Job) -> float:
+    """For how long it is not sent into the cloud from which it has just come home."""
+    came_home = [told.vm for told in job.history].count(CLOUD_KEY)
+    return STAYS_S * 2 ** (came_home - 1) if job.history and job.history[-1].vm == CLOUD_KEY else 0.0

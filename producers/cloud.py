@@ -1,181 +1,216 @@
-"""What the router knows of the cloud: whether a job may overflow now, when it would end there, what it would cost."""
+"""The cloud as the router sees it: whether a job may overflow now, when it would end there, what it would cost. Pure.
 
-from collections import deque
-from typing import Final, NamedTuple
+What the settings say, what this router sent and what the bridges tell are weighed here, and nowhere else.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
 
 from bus.events import BridgeStatus, CloudSeen
+from bus.prices import Prices
+from bus.settings import Settings
+from producers.bridges import Bridges, Counts, T, Words, said
+from producers.spending import Sent, Spending
 
-FRESH_S: Final = 3.5
-"""Age up to which a bridge's word, or a count of consumers, is believed: three beats, and one that is a little late."""
-MINUTE_S: Final = 60.0
-DAY_S: Final = 86_400.0
 LARGEST_BYTES: Final = 9_500_000
-"""The largest picture that overflows: a Pub/Sub message takes 10 MB, properties and params included."""
+"""The largest picture that overflows until a bridge tells: a Pub/Sub message takes 10 MB, attributes included."""
 
 PRIORS_S: Final = {"sketch": 2.0, "remove-background": 4.0, "caption": 6.0}
 """Seconds to an answer of a small picture, a cold start now and then included, until a bridge tells better."""
 UNKNOWN_S: Final = 6.0
 MEGAPIXEL_S: Final = 0.1
 """Seconds a megapixel adds: decoding, resizing and encoding on one core."""
-UPLINK_BYTES_PER_S: Final = 2_500_000.0
-"""What the site's line is taken to carry, 20 Mbit/s."""
-
-# Google's public prices of tier 1, US dollars: Cloud Run $0.000024 a vCPU-second, $0.0000025 a GiB-second and $0.40 a
-# million requests; Pub/Sub $40 a TiB, to publish and again to deliver. An instance is taken to have 2 vCPU and 4 GiB.
-PRICE_PER_S: Final = 2 * 0.000_024 + 4 * 0.000_002_5
-PRICE_PER_JOB: Final = 0.40 / 1e6
-PRICE_PER_BYTE: Final = 2 * 40 / 2**40
+TURNED_OFF: Final = "the cloud is turned off (OVERSPILL_CLOUD)"
+FREE: Final = Prices(0.0, 0.0, 0.0)
 
 
-class _Heard(NamedTuple):
-    status: BridgeStatus
-    at: float
-    sent: int
-    """Jobs this router had sent in all when it heard this."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the settings say of the cloud: US dollars, Mbit/s towards it, and the caps; None is no cap.
+
+    `in_flight` is how many jobs may wait for a bridge that does not say how many it takes.
+    """
+
+    prices: Prices = FREE
+    uplink_mbit: float = 20.0
+    jobs_per_minute: int | None = None
+    money_per_day: float | None = None
+    in_flight: int = 32
+    turned_off: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The terms that the settings give."""
+        return cls(
+            prices=Prices.of(settings),
+            uplink_mbit=settings.uplink_mbit,
+            jobs_per_minute=settings.cloud_jobs_per_minute,
+            money_per_day=settings.cloud_money_per_day,
+            in_flight=settings.cloud_in_flight,
+            turned_off=settings.cloud == "none",
+        )
+
+    def transfer_s(self, size: int) -> float:
+        """Seconds that so many bytes take to the cloud."""
+        return size * 8 / (self.uplink_mbit * 1e6)
 
 
 class Cloud:
     """All that decides whether the cloud is open, and at what price.
 
-    Spending is counted over the last 24 hours, not by the calendar: no 24 hours may cost more than the cap. What fresh
-    bridges tell counts where it is more than the router's own count, after a restart of the router for one.
-
-    Args:
-        jobs_per_minute: Jobs that may overflow in a minute; None is any number.
-        money_per_day: US dollars that may be spent in a day; None is any sum.
+    Spending is counted over the last 24 hours, not by the calendar: no 24 hours may cost more than the cap. What the
+    bridges tell counts where it is more than the router's own count, after a restart of the router for one: both count
+    the same jobs, so they are never added up, but for what was sent since they spoke. Of two caps, the router's and a
+    bridge's, the smaller holds.
     """
 
-    def __init__(self, jobs_per_minute: int | None = None, money_per_day: float | None = None) -> None:
-        self._jobs_per_minute = jobs_per_minute
-        self._money_per_day = money_per_day
-        self._consumers = (0, 0.0)
-        self._heard: dict[str, _Heard] = {}
-        self._sent = 0
-        self._minute = _Tally(MINUTE_S, step_s=1.0)
-        self._day = _Tally(DAY_S, step_s=60.0)
+    def __init__(self, terms: Terms | None = None) -> None:
+        self._terms = terms or Terms()
+        self._bridges = Bridges()
+        self._spending = Spending()
+        self._counts = Counts()
+        self._cheapest = self._terms.prices.job(min(PRIORS_S.values()), 0)
 
-    def consumers(self, n: int, now: float) -> None:
-        """`n` others consume the queue `overflow`, as the broker told just now."""
-        self._consumers = (n, now)
+    # -- what happens
+
+    def consumers(self, n: int, now: float, *, waiting: int = 0) -> None:
+        """`n` others consume `overflow`, in which `waiting` jobs wait for them, as the broker told just now."""
+        self._bridges.consumers(n, waiting, self._counts, now)
 
     def heard(self, status: BridgeStatus, now: float) -> None:
         """A bridge told of itself."""
-        self._heard = {name: heard for name, heard in self._heard.items() if _fresh(heard.at, now)}
-        self._heard[status.bridge] = _Heard(status, now, self._sent)
+        self._bridges.heard(status, self._counts, now)
 
-    def sent(self, operation: str, cost: float, now: float) -> None:  # noqa: ARG002 (told for the symmetry of `seen`)
-        """A job went into `overflow`; `cost` is what `seen` said of it."""
-        self._sent += 1
-        self._minute.add(1, now)
-        self._day.add(cost, now)
+    def sent(self, placement: str, cost: float, charged_s: float, now: float) -> None:
+        """A job went into `overflow`: `cost` is what `seen` said of it, `charged_s` what its user was charged."""
+        counts = self._counts
+        self._counts = Counts(counts.sent + 1, counts.cost + cost, counts.left)
+        self._spending.sent(placement, cost, charged_s, now)
 
-    def seen(self, operation: str, megapixels: float, local: bool, size: int, now: float) -> CloudSeen:
+    def ended(self, placement: str, cost: float | None) -> None:
+        """A job has ended in the cloud, or was given up there, for so many US dollars as far as that is told."""
+        counts = self._counts
+        self._counts = Counts(counts.sent, counts.cost, counts.left + 1)
+        self._spending.ended(placement, cost)
+
+    def came_home(self, placement: str) -> float:
+        """A job comes back without having run there; returns the seconds its user was charged for nothing."""
+        counts, sent = self._counts, self._spending.came_home(placement) or Sent()
+        self._counts = Counts(counts.sent - 1, counts.cost - sent.cost, counts.left)
+        return sent.charged_s
+
+    # -- what follows from it
+
+    def largest_bytes(self, now: float) -> int:
+        """The largest picture that may travel in a job."""
+        return self._bridges.words(now).least(lambda status: status.largest_bytes or None) or LARGEST_BYTES
+
+    def serves(self, operation: str, now: float) -> bool:
+        """Whether such jobs overflow at all, though perhaps not at this moment."""
+        return self._absent(now) is None and self._bridges.words(now).serve(operation)
+
+    def seen(self, operation: str, megapixels: float, size: int, now: float, *, stays: str | None = None) -> CloudSeen:
         """The cloud as it is for one job: open or why not, seconds to the job's end, US dollars.
 
         Args:
             operation: What is to be done.
             megapixels: The picture's, 0 when unknown.
-            local: Whether the job's owner keeps it off the cloud.
-            size: The body, bytes.
+            size: The body, bytes; 0 for a picture that lies in the blob store.
             now: Seconds.
+            stays: Why this job may not overflow, if it may not.
         """
-        told_s = self._told_s(operation, now)
+        told_s = self._bridges.words(now).most(lambda status: status.seconds.get(operation))
         computes_s = _prior_s(operation, megapixels) if told_s is None else told_s
-        end_s = computes_s + size / UPLINK_BYTES_PER_S if told_s is None else told_s
-        cost = _price(computes_s, size)
-        why = _unfit(local, size) or self._closed(cost, now)
+        end_s = computes_s + self._terms.transfer_s(size) if told_s is None else told_s
+        cost = self._terms.prices.job(computes_s, 2 * size)  # the answer is taken to be as large as the picture
+        why = stays or self._too_large(size, now) or self._closed(cost, now, operation)
         return CloudSeen(open=why is None, end_s=round(end_s, 3), cost=round(cost, 7), why=why)
 
     def said(self, now: float) -> str:
-        """The cloud in one phrase, for the router's status: `open`, or why no job may overflow."""
-        return self._closed(_CHEAPEST, now) or "open"
+        """The cloud in one phrase, for people: open, or why not, with what the bridges tell of room and money."""
+        state = self._closed(self._cheapest, now) or "open"
+        words = self._bridges.words(now)
+        told = [figure for figure in self._figures(words, now) if figure not in state]
+        return f"{state} ({', '.join(told)})" if told else state
 
-    def _closed(self, cost: float, now: float) -> str | None:
-        n, at = self._consumers
-        if n <= 0 or not _fresh(at, now):
-            return "no bridge is alive"
-        return self._held_back(now) or self._over_budget(cost, now)
+    def _figures(self, words: Words, now: float) -> list[str]:
+        figures = [self._room(words)] if words.total(lambda status: status.capacity) else []
+        cap = self._money_cap(words)
+        return [*figures, _of_cap(self._spent(words, now), cap)] if words.all and cap is not None else figures
 
-    def _fresh_ones(self, now: float) -> list[_Heard]:
-        return [heard for heard in self._heard.values() if _fresh(heard.at, now)]
+    def _too_large(self, size: int, now: float) -> str | None:
+        largest = self.largest_bytes(now)
+        return f"{size:,} bytes are more than the {largest:,} the cloud takes" if size > largest else None
 
-    def _told_s(self, operation: str, now: float) -> float | None:
-        told = [heard.status.seconds.get(operation) for heard in self._fresh_ones(now)]
-        return max((seconds for seconds in told if seconds is not None), default=None)
+    def _absent(self, now: float) -> str | None:
+        """Why there is no cloud at all, if there is none."""
+        if self._terms.turned_off:
+            return TURNED_OFF
+        return None if self._bridges.alive(now) else self._bridges.absent(now)
 
-    def _held_back(self, now: float) -> str | None:
-        """What the bridges say against it, all of them. One that consumes and has not been heard yet is trusted."""
-        told = self._fresh_ones(now)
-        ready = [heard for heard in told if heard.status.state == "ready"]
-        if told and not ready:
-            last = max(told, key=lambda heard: heard.at).status
-            return last.state + (f": {last.reason}" if last.reason else "")
-        return self._at_capacity(ready)
+    def _closed(self, cost: float, now: float, operation: str | None = None) -> str | None:
+        words = self._bridges.words(now)
+        ready = words.ready
+        return (
+            self._absent(now)
+            or (said(words.all[0].status) if words.all and not ready.all else None)
+            or (_unserved(operation, ready) if operation and not ready.serve(operation) else None)
+            or self._full(ready)
+            or self._over_budget(words, cost, now)
+        )
 
-    def _at_capacity(self, ready: list[_Heard]) -> str | None:
-        if not ready or any(heard.status.capacity == 0 for heard in ready):
-            return None
-        capacity = sum(heard.status.capacity for heard in ready)
-        flying = sum(heard.status.in_flight for heard in ready) + self._since(ready)
-        return f"full: {flying} of {capacity} jobs are in the cloud" if flying >= capacity else None
+    def _full(self, ready: Words) -> str | None:
+        if not ready.all or any(word.status.capacity == 0 for word in ready.all):
+            piled = self._bridges.piled(self._counts)
+            return f"full: {piled} jobs wait for a bridge to take them" if piled >= self._terms.in_flight else None
+        is_full = self._flying(ready) >= ready.total(lambda status: status.capacity)
+        return f"full: {self._room(ready)}" if is_full else None
 
-    def _since(self, told: list[_Heard]) -> int:
-        """Jobs sent that the oldest of these words can't have counted."""
-        return self._sent - min((heard.sent for heard in told), default=self._sent)
+    def _room(self, words: Words) -> str:
+        return f"{self._flying(words)} of {words.total(lambda status: status.capacity)} jobs are in the cloud"
 
-    def _over_budget(self, cost: float, now: float) -> str | None:
-        told = self._fresh_ones(now)
-        jobs = max(self._minute.total(now), sum(heard.status.sent_last_minute for heard in told) + self._since(told))
-        spent = max(self._day.total(now), sum(heard.status.spent_today for heard in told))
-        if self._jobs_per_minute is not None and jobs + 1 > self._jobs_per_minute:
-            return f"budget spent: {jobs:.0f} of {self._jobs_per_minute} jobs this minute"
-        if self._money_per_day is not None and spent + cost > self._money_per_day:
-            return f"budget spent: ${spent:.4g} of ${self._money_per_day:g} a day"
+    def _flying(self, words: Words) -> int:
+        """Jobs in the cloud or on their way: as told, less those that have left since, and those not told of yet."""
+        since = words.since
+        told = words.total(lambda status: status.in_flight) - (self._counts.left - since.left)
+        return max(0, max(0, told) + self._counts.sent - since.sent + self._bridges.waiting)
+
+    def _over_budget(self, words: Words, cost: float, now: float) -> str | None:
+        jobs, spent = self._sent_lately(words, now), self._spent(words, now)
+        jobs_cap, money_cap = self._jobs_cap(words), self._money_cap(words)
+        if jobs_cap is not None and jobs >= jobs_cap:
+            return f"budget spent: {jobs} of {jobs_cap} jobs this minute"
+        if money_cap is not None and spent + cost > money_cap:
+            return f"budget spent: {_of_cap(spent, money_cap)}"
         return None
 
+    def _sent_lately(self, words: Words, now: float) -> int:
+        told = words.most(lambda status: status.sent_last_minute) or 0
+        return max(self._spending.jobs(now), told + self._counts.sent - words.since.sent if words.all else 0)
 
-class _Tally:
-    """A sum over the last `span_s` seconds, in steps of `step_s`; a step counts until all of it is too old."""
+    def _spent(self, words: Words, now: float) -> float:
+        told = words.most(lambda status: status.spent_today) or 0.0
+        return max(self._spending.money(now), told + self._counts.cost - words.since.cost if words.all else 0.0)
 
-    def __init__(self, span_s: float, step_s: float) -> None:
-        self._step_s = step_s
-        self._steps = int(span_s / step_s)
-        self._parts: deque[tuple[int, float]] = deque()
-        self._total = 0.0
+    def _jobs_cap(self, words: Words) -> int | None:
+        return _smaller(self._terms.jobs_per_minute, words.least(lambda status: status.jobs_per_minute))
 
-    def add(self, amount: float, now: float) -> None:
-        step = int(now // self._step_s)
-        self._total += amount
-        if self._parts and self._parts[-1][0] == step:
-            amount += self._parts.pop()[1]
-        self._parts.append((step, amount))
-
-    def total(self, now: float) -> float:
-        oldest = int(now // self._step_s) - self._steps
-        while self._parts and self._parts[0][0] < oldest:
-            self._total -= self._parts.popleft()[1]
-        if not self._parts:
-            self._total = 0.0  # what rounding had left over
-        return self._total
+    def _money_cap(self, words: Words) -> float | None:
+        return _smaller(self._terms.money_per_day, words.least(lambda status: status.money_per_day))
 
 
-def _fresh(at: float, now: float) -> bool:
-    return now - at <= FRESH_S
+def _smaller(one: T | None, other: T | None) -> T | None:
+    return min((cap for cap in (one, other) if cap is not None), default=None)
 
 
-def _unfit(local: bool, size: int) -> str | None:
-    if local:
-        return "the job is kept on local machines"
-    return f"{size:,} bytes are more than the {LARGEST_BYTES:,} Pub/Sub takes" if size > LARGEST_BYTES else None
+def _unserved(operation: str, ready: Words) -> str:
+    served = sorted({name for word in ready.all for name in word.status.operations})
+    return f"the cloud does not serve {operation}, only {', '.join(served)}"
+
+
+def _of_cap(spent: float, cap: float) -> str:
+    return f"${spent:.4g} of ${cap:g} a day"
 
 
 def _prior_s(operation: str, megapixels: float) -> float:
     return PRIORS_S.get(operation, UNKNOWN_S) + MEGAPIXEL_S * megapixels
-
-
-def _price(computes_s: float, size: int) -> float:
-    """US dollars for one job. The answer is taken to be as large as the picture."""
-    return computes_s * PRICE_PER_S + PRICE_PER_JOB + 2 * size * PRICE_PER_BYTE
-
-
-_CHEAPEST: Final = _price(min(PRIORS_S.values()), 0)

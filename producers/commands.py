@@ -37,7 +37,8 @@ class Arrival:
 class Held:
     """A job in the window. `ticket` names its delivery, `queue` where it still lies.
 
-    `seconds` is the computing time predicted for it, `home` the VM that has, or had, its first run.
+    `seconds` is the computing time predicted for it, `home` the VM that has, or had, its first run. One that came home
+    from the cloud is not sent there for `stays_s` seconds from its arrival.
     """
 
     ticket: int
@@ -48,6 +49,7 @@ class Held:
     arrived_s: float
     home: str | None = None
     sent_ms: int | None = None
+    stays_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

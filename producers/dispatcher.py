@@ -16,24 +16,14 @@ from producers.admission import Admission, Config
 from producers.ahead import LookAhead
 from producers.cancels import Asked, Cancels
 from producers.cloud import Cloud
-from producers.commands import (
-    Announce,
-    Arrival,
-    Bury,
-    Command,
-    Forward,
-    Held,
-    Moment,
-    Refuse,
-    Settle,
-)
+from producers.commands import Announce, Arrival, Bury, Command, Forward, Held, Moment, Refuse, Settle
 from producers.estimates import Estimates
-from producers.learning import Learning
+from producers.learning import ENDED, Learning
 from producers.line import Line
 from producers.placed import Placed
 from producers.placement import Wish
 from producers.placing import Books, Placer
-from producers.stranded import Stranded
+from producers.stranded import Stranded, Sweep
 from producers.waits import Waits
 from producers.work import Work
 from telemetry.fleet import Change, Fleet
@@ -53,19 +43,20 @@ class Dispatcher:
         self._name = name
         self._estimates = Estimates()
         self._work = Work()
-        self._cloud = Cloud(config.cloud_jobs_per_minute, config.cloud_money_per_day)
+        self._cloud = Cloud(config.cloud)
         self._ahead = LookAhead(fleet, self._work, config.lead_s)
         self._line = Line(config.user_weights)
         self._waits = Waits(self._estimates)
         self._placed = Placed(session)
-        self._learning = Learning(fleet, self._estimates, self._work, self._placed, self._waits)
         self._admission = Admission(config, fleet, self._estimates, self._placed)
         self._cancels = Cancels()
         self._orders = Orders()
         self._places_from: float | None = None
         self._bridges: int | None = None
         self._stranded = Stranded()
+        self._sweep = Sweep()
         books = Books(fleet, self._estimates, self._work, self._placed, self._waits, self._cloud, self._ahead)
+        self._learning = Learning(books)
         self._placer = Placer(config, books)
 
     # -- standing by, and taking over
@@ -87,6 +78,7 @@ class Dispatcher:
         self._places_from = None
         self._bridges = None
         self._stranded = Stranded()
+        self._sweep = Sweep()
         self._ahead.forget()
 
     # -- jobs
@@ -103,11 +95,7 @@ class Dispatcher:
 
     def admit(self, arrival: Arrival, job: Job, now: Moment) -> list[Command]:
         """A job that could be read."""
-        vm = vm_of(arrival.queue)
-        if vm is not None:
-            self._fleet.finished(vm, job.place)  # it takes no more room there
-            self._work.ended(job.place, now.mono_s)
-            self._waits.ended(job.place, now.mono_s, done=False)
+        self._line.correct(job.user, self._learning.taken_back(arrival.queue, job.place, now))
         order = self._cancels.take(job, arrival.sent_ms)
         if order is not None:
             return [self._cancelled(arrival.ticket, job), Settle(order)]
@@ -160,20 +148,23 @@ class Dispatcher:
                 changes = self._fleet.heard(event, now.mono_s)
                 self._work.keep(event.vm, self._fleet.views(now.mono_s)[event.vm].held)
                 return self._changed(changes, now)
+            case JobEvent(route="cloud"):
+                return self._told_of_cloud(event, now)
             case JobEvent() if event.vm is not None:
                 return self._job_told(event, event.vm, now)
             case BridgeStatus():
                 self._cloud.heard(event, now.mono_s)
+                return self._pump(now)
         return []
 
     def knows(self, vm: str) -> bool:
         """Whether a VM of this name was heard within a day."""
         return self._fleet.knows(vm)
 
-    def bridges(self, consumers: int, now: Moment) -> list[Command]:
-        """So many consume `overflow`, ourselves included."""
+    def bridges(self, consumers: int, now: Moment, *, waiting: int = 0) -> list[Command]:
+        """So many consume `overflow`, ourselves included, and so many jobs wait there."""
         self._bridges = max(0, consumers - self._stranded.collects(OVERFLOW))
-        self._cloud.consumers(self._bridges, now.mono_s)
+        self._cloud.consumers(self._bridges, now.mono_s, waiting=waiting)
         return self._changed((), now)
 
     def _job_told(self, event: JobEvent, vm: str, now: Moment) -> list[Command]:
@@ -181,21 +172,25 @@ class Dispatcher:
         if event.state == "running":
             return []
         self._line.correct(event.user, corrected_s)
-        commands: list[Command] = []
-        if event.state in {"done", "failed"}:
-            order = self._cancels.ended(event.user, event.job)
-            commands = [] if order is None else [Settle(order)]
         self._ahead.look(vm, now.mono_s)
-        return [*commands, *self._pump(now)]
+        return [*self._ended(event), *self._pump(now)]
+
+    def _told_of_cloud(self, event: JobEvent, now: Moment) -> list[Command]:
+        """A bridge tells what became of a job."""
+        self._line.correct(event.user, self._learning.told_of_cloud(event, now))
+        return [*self._ended(event), *self._pump(now)]
+
+    def _ended(self, event: JobEvent) -> list[Command]:
+        """An order to cancel a job that has ended is done with."""
+        order = self._cancels.ended(event.user, event.job) if event.state in ENDED else None
+        return [] if order is None else [Settle(order)]
 
     def rejected(self, held: Held, key: str, now: Moment) -> list[Command]:
         """The broker took no responsibility for a forwarded job: it is back in the window, to be placed again."""
         changes: list[Change] = []
+        self._line.correct(held.job.user, self._learning.taken_back(key, held.job.place, now))
         vm = vm_of(key)
         if vm is not None:
-            self._fleet.finished(vm, held.job.place)
-            self._work.ended(held.job.place, now.mono_s)
-            self._waits.ended(held.job.place, now.mono_s, done=False)
             self._fleet.unreachable(vm, now.mono_s)
             changes = self._fleet.tick(now.mono_s)
         # Not placed at once: what was refused may be refused again, and a beat or a tick is soon enough.
@@ -254,10 +249,11 @@ class Dispatcher:
     def _collecting(self, now: Moment) -> list[Command]:
         if not self._may_place(now):
             return []
-        served = self._fleet.served - self._orders.paused
+        swept = self._sweep.now((name for name in OPERATIONS if self._cloud.serves(name, now.mono_s)), now.mono_s)
+        served = (self._fleet.served | swept) - self._orders.paused
         if not served.isdisjoint(self._placer.parked):
             self._placer.parked = {name: why for name, why in self._placer.parked.items() if name not in served}
-        return [*self._stranded.plan(self._fleet, self._orders.paused, overflow=self._bridges == 0)]
+        return [*self._stranded.plan(self._fleet.stranded, served, overflow=self._bridges == 0)]
 
     # -- placing
 
@@ -280,6 +276,7 @@ class Dispatcher:
         if not self._may_place(now):
             return commands
         self._placer.waiting = {}
+        self._line.bound(self._cloud.largest_bytes(now.mono_s))
         self._ahead.open_due(now.mono_s)
 
         def take(held: Held) -> bool:

@@ -23,6 +23,7 @@ class Line:
         self._ids: dict[tuple[str, str], set[int]] = {}
         self._delayed: list[tuple[float, int]] = []
         self._deadlines: list[tuple[int, int]] = []
+        self._largest_bytes = LARGEST_BYTES
         self.total_s = 0.0
         """Predicted computing seconds of all that is here."""
 
@@ -52,9 +53,19 @@ class Line:
     def _join(self, held: Held) -> None:
         wish = held.wish
         job = held.job
-        fits_the_cloud = len(job.body) <= LARGEST_BYTES
-        kind = (wish.operation, wish.local, wish.slots, wish.avoid, held.home, fits_the_cloud)
+        fits_the_cloud = len(job.body) <= self._largest_bytes
+        kind = (wish.operation, wish.local, wish.slots, wish.avoid, held.home, held.stays_s, fits_the_cloud)
         self._queue.add(held.ticket, user=job.user, kind=kind, seconds=held.seconds, interactive=job.interactive)
+
+    def bound(self, largest_bytes: int) -> None:
+        """The largest picture that fits the cloud: jobs on either side of it wait for different things."""
+        if largest_bytes == self._largest_bytes:
+            return
+        low, high = sorted((largest_bytes, self._largest_bytes))
+        self._largest_bytes = largest_bytes
+        for held in [held for held in self._held.values() if low < len(held.job.body) <= high]:
+            if self._queue.remove(held.ticket):
+                self._join(held)
 
     def remove(self, ticket: int) -> Held | None:
         """Take a job out, wherever it waits."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from bus.events import CloudSeen
 from bus.topology import CLOUD_KEY, DEFAULT_EXCHANGE, parked_queue, vm_queue
 from producers import placement
 from producers.admission import Config
@@ -56,13 +57,31 @@ class Placer:
         first = self._first_run(held, now_s) if held.home is not None else None
         if first is not None:
             return first
-        cloud = self._books.cloud.seen(job.operation, wish.megapixels, wish.local, len(job.body), now_s)
+        cloud = self._seen(held, now_s)
         if wish.slots > 1:
             # Single slots are taken as they come free, so one that needs several might wait for ever.
             wish = replace(wish, slots=max(1, wish.slots - int((now_s - held.arrived_s) / SLOT_PATIENCE_S)))
         if self._looks_back:
             wish = replace(wish, behind_s=max(0.0, behind_s))
-        return placement.place(wish, self._known, self._rules, cloud, now_s)
+        choice = placement.place(wish, self._known, self._rules, cloud, now_s)
+        if isinstance(choice, Park) and self._will_overflow(held, now_s):
+            return Wait(f"{choice.reason}; the cloud: {cloud.why}")
+        return choice
+
+    def _seen(self, held: Held, now_s: float) -> CloudSeen:
+        """The cloud as it is for one job."""
+        job, stays = held.job, None
+        if held.wish.local:
+            stays = "the job is kept on local machines"
+        elif now_s - held.arrived_s < held.stays_s:
+            stays = f"it came home from the cloud: {job.history[-1].reason}"
+        return self._books.cloud.seen(job.operation, held.wish.megapixels, len(job.body), now_s, stays=stays)
+
+    def _will_overflow(self, held: Held, now_s: float) -> bool:
+        """Whether the cloud takes the job sooner or later, so that it need not step aside until a VM serves it."""
+        cloud, job = self._books.cloud, held.job
+        fits = not held.wish.local and len(job.body) <= cloud.largest_bytes(now_s)
+        return fits and cloud.serves(job.operation, now_s)
 
     def _first_run(self, held: Held, now_s: float) -> Choice | None:
         """Send a repeat to the VM of its first run, which answers both, or keeps the answer."""
@@ -80,18 +99,23 @@ class Placer:
             case ToVm():
                 return self._to_vm(held, choice, now)
             case Overflow():
-                self.routed += 1
-                self._books.cloud.sent(held.job.operation, choice.cloud.cost, now.mono_s)
-                return Forward(held, CLOUD_KEY, routed(held.job, choice, now))
+                return self._to_cloud(held, choice, now)
             case Park(reason) if held.queue != parked_queue(held.job.operation):
                 self.parked[held.job.operation] = reason
                 # Parking is no placement: the attempt counted on arrival is taken back.
                 job = held.job.model_copy(update={"attempt": max(0, held.job.attempt - 1)})
                 step = told(held.job, reason, now, state="parked")
                 return Forward(replace(held, job=job), parked_queue(job.operation), step, DEFAULT_EXCHANGE)
-            case Park(reason) | Wait(reason):
-                self.waiting[held.job.operation] = reason
+            case _:
+                self.waiting[held.job.operation] = choice.reason
         return None
+
+    def _to_cloud(self, held: Held, choice: Overflow, now: Moment) -> Forward:
+        job = held.job.model_copy(update={"placement": self._books.placed.next_id(held.job)})
+        self._books.cloud.sent(job.place, choice.cloud.cost, held.seconds, now.mono_s)
+        self._books.waits.placed(held.ticket, job.place)
+        self.routed += 1
+        return Forward(replace(held, job=job), CLOUD_KEY, routed(job, choice, now))
 
     def _to_vm(self, held: Held, choice: ToVm, now: Moment) -> Forward:
         wish, vm = held.wish, choice.vm
@@ -99,7 +123,16 @@ class Placer:
         predicted = self._books.estimates.predict(wish.operation, wish.megapixels, vm)
         self._books.fleet.placed(vm, job.place, now.mono_s, slots=choice.slots)
         outstanding = Outstanding(
-            job.place, vm, job.user, wish.operation, wish.megapixels, choice.slots, predicted, now.mono_s, held.seconds
+            placement=job.place,
+            vm=vm,
+            user=job.user,
+            operation=wish.operation,
+            megapixels=wish.megapixels,
+            slots=choice.slots,
+            predicted=predicted,
+            placed_at=now.mono_s,
+            charged_s=held.seconds,
+            is_guess=job.pixels is None,
         )
         self._books.work.placed(outstanding)
         self._books.ahead.look(vm, now.mono_s)

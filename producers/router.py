@@ -174,7 +174,7 @@ class Router:
             log.info("whether a bridge is alive is not known: %s", error)
             return
         if counts is not None:
-            self._perform(self._dispatcher.bridges(counts.consumers, clock()))
+            self._perform(self._dispatcher.bridges(counts.consumers, clock(), waiting=counts.ready))
 
     # -- in
 

@@ -1,10 +1,28 @@
 """Which queues to take jobs out of because nobody serves them: lost VMs', parked operations', the cloud's. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bus.topology import OVERFLOW, parked_queue, vm_queue
 from producers.commands import Collect
-from telemetry.fleet import Fleet
+
+SWEEP_S = 10.0
+"""How long jobs that were parked are taken out of their queue once the cloud serves their operation."""
+
+
+class Sweep:
+    """When parked jobs are looked through for those that the cloud may take.
+
+    For a while only, from when it begins to serve their operation: jobs that must stay are parked again, and would go
+    round for as long as it serves it.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def now(self, served: Iterable[str], now: float) -> frozenset[str]:
+        """The operations to look through now, of those that the cloud serves."""
+        self._since = {name: self._since.get(name, now) for name in served}
+        return frozenset(name for name, since in self._since.items() if now - since < SWEEP_S)
 
 
 class Stranded:
@@ -23,14 +41,17 @@ class Stranded:
         self._collected -= {queue}
         self._seen = None
 
-    def plan(self, fleet: Fleet, paused: frozenset[str], *, overflow: bool) -> Iterator[Collect]:
-        """What to begin and to end now; `overflow` when no bridge takes jobs for the cloud."""
-        seen = (fleet.stranded, fleet.served, paused, overflow)
+    def plan(self, vms: frozenset[str], served: frozenset[str], *, overflow: bool) -> Iterator[Collect]:
+        """What to begin and to end now.
+
+        `vms` are those whose queues nobody serves, `served` the operations that need wait parked no more; `overflow`
+        says that no bridge takes jobs for the cloud.
+        """
+        seen = (vms, served, overflow)
         if seen == self._seen:
             return
         self._seen = seen
-        served = fleet.served - paused
-        wanted = {vm_queue(name) for name in fleet.stranded} | {parked_queue(name) for name in served}
+        wanted = {vm_queue(name) for name in vms} | {parked_queue(name) for name in served}
         if overflow:
             wanted.add(OVERFLOW)
         before, self._collected = self._collected, frozenset(wanted)

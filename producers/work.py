@@ -22,6 +22,8 @@ class Outstanding:
     placed_at: float
     charged_s: float = 0.0
     """What its user was charged when it was served: predicted on arrival, before what was learnt since."""
+    is_guess: bool = False
+    """Whether its megapixels are no more than a guess."""
 
 
 class _Held:

@@ -18,8 +18,10 @@ import pytest
 from hypothesis import settings
 
 from bus.errors import SetupError
-from tests.needed import lacking
+from tests.gcs import FakeGcs
+from tests.needed import lacking, need_package
 from tests.pure import tests_pure_code
+from ui.stack.emulator import PubSubEmulator
 from ui.stack.rabbitmq import PrivateBroker
 
 TESTS = Path(__file__).parent
@@ -107,3 +109,32 @@ def amqp_url(vhosts: Vhosts) -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:12]}"
     yield vhosts.add_vhost(name)
     vhosts.delete_vhost(name)
+
+
+@pytest.fixture(scope="session")
+def pubsub_emulator() -> Iterator[PubSubEmulator]:
+    """One Pub/Sub emulator for the whole run. A test takes a project name of its own, and never restarts this one."""
+    with tempfile.TemporaryDirectory(prefix="overspill-test-", ignore_cleanup_errors=True) as folder:
+        emulator = PubSubEmulator(Path(folder))
+        try:
+            emulator.start()
+        except SetupError as error:
+            lacking(f"no Pub/Sub emulator. {error}")
+        yield emulator
+        emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def fake_gcs() -> Iterator[FakeGcs]:
+    """One server that speaks as Google Cloud Storage does, for the whole run. A test may not stop this one."""
+    with FakeGcs() as server:
+        yield server
+
+
+@pytest.fixture
+def gcs_url(fake_gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`gs://` of a fresh bucket, and the environment in which that leads to the server and not to Google."""
+    need_package("gcsfs", "gcs")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake_gcs.url)
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    return f"gs://{fake_gcs.bucket()}/overspill"

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, Self, Unpack
 
+from bus.blobs import Blobs
 from bus.errors import AnswerTimeout, BadInput, Disconnected, JobFailed, OverspillError, Refused
 from bus.messages import ANONYMOUS, Answer, Message
 from bus.problems import Kind, Problem
@@ -24,9 +25,9 @@ from producers.client.request import (
     check_window,
     fingerprint,
     job_message,
-    read_image,
     repeated_id,
 )
+from producers.client.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,14 @@ _LONGEST_DELAY_S: Final = 2.0
 class JobHandle:
     """One submitted job. Let go of it, and its answer is ignored."""
 
-    def __init__(self, job_id: str, operation: str, asked: bytes | None) -> None:
+    def __init__(self, job_id: str, operation: str, asked: bytes | None, store: Store) -> None:
         self.id = job_id
         self.operation = operation
         self.asked = asked
         """A fingerprint of the job, where the caller chose its id."""
+        self._store = store
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._whole: Answer | None = None
 
     @property
     def done(self) -> bool:
@@ -59,6 +62,9 @@ class JobHandle:
 
         Raises JobFailed when the answer is a problem, and AnswerTimeout when there is none in time: then the job is
         still under way, and `result` may be called again. Raises Disconnected when the client is closed meanwhile.
+
+        A result too large for a message is fetched from the blob store then. Raises what `Store.whole` does when that
+        can't be; it may be called again.
         """
         await asyncio.wait({self._answer}, timeout=timeout_s)
         if not self._answer.done():
@@ -70,7 +76,9 @@ class JobHandle:
         problem = _problem_of(answer)
         if problem is not None:
             raise JobFailed(problem)
-        return answer
+        if self._whole is None:
+            self._whole = await self._store.whole(answer)
+        return self._whole
 
     def settle(self, answer: Answer) -> None:
         """Give the job its answer."""
@@ -99,11 +107,13 @@ class AsyncClient:
         connect_timeout_s: float = 10.0,
         accept_timeout_s: float = 30.0,
         max_image_bytes: int = 16 * MIB,
+        blobs: Blobs | str | None = None,
     ) -> None:
         """`url` is the broker's; `user` is whose fair share jobs count against, unless a job says otherwise.
 
         `connect_timeout_s` bounds the first connection, `accept_timeout_s` the broker's taking of one job, lost
-        connections included. Raises SetupError when `url` is no AMQP URL.
+        connections included. `blobs` is the system's blob store, or its URL: pictures of more than `max_image_bytes`
+        go through it. Raises SetupError when `url` is no AMQP URL, or the store can't be used.
         """
         self.replies = f"replies.{uuid.uuid4().hex}"
         """The name of the reply queue."""
@@ -115,7 +125,7 @@ class AsyncClient:
         self._user = user
         self._connect_timeout_s = connect_timeout_s
         self._accept_timeout_s = accept_timeout_s
-        self._max_image_bytes = max_image_bytes
+        self._store = Store(Blobs(blobs) if isinstance(blobs, str) else blobs, max_image_bytes)
         self._matcher: Matcher[JobHandle] = Matcher()
         self._connected = asyncio.Event()
         self._bus.on_connect = self._connected.set
@@ -159,16 +169,19 @@ class AsyncClient:
     ) -> JobHandle:
         """Ask for `operation` on a picture; returns once the broker has taken responsibility for the job.
 
-        Raises BadInput for what the contract doesn't allow or a file that can't be read, and Disconnected when the
-        broker doesn't take the job within the client's `accept_timeout_s`. Submitting a job that is under way again,
-        under the same `job_id`, gives the same handle.
+        Raises BadInput for what the contract doesn't allow or a file that can't be read, BlobsDown when the blob store
+        doesn't take a picture that is too large for a message, and Disconnected when the broker doesn't take the job
+        within the client's `accept_timeout_s`. Submitting a job that is under way again, under the same `job_id`,
+        gives the same handle.
         """
-        body = await asyncio.to_thread(read_image, image, self._max_image_bytes)
+        body = await self._store.read(image)
         given: JobOptions = {"user": self._user, **options}
         job_id = given.get("job_id") or uuid.uuid4().hex
         request = Request(body, operation, params, given)
         message = job_message(request, job_id, self.replies, time.time_ns() // 1_000_000)
-        handle = self._handle(message, job_id, fingerprint(message) if "job_id" in options else None)
+        asked = await asyncio.to_thread(fingerprint, message) if "job_id" in options else None
+        message = await self._store.sendable(message, asked)
+        handle = self._handle(message, job_id, asked)
         await self._hand_over(message, handle)
         return handle
 
@@ -227,7 +240,7 @@ class AsyncClient:
             if under_way.asked != asked:
                 raise repeated_id(job_id)
             return under_way
-        handle = JobHandle(job_id, message.routing_key, asked)
+        handle = JobHandle(job_id, message.routing_key, asked, self._store)
         self._matcher.expect(job_id, handle)
         return handle
 

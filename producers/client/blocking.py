@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
+from bus.blobs import Blobs
 from bus.messages import Answer
 from producers.client.asynchronous import AsyncClient, JobHandle, Outcome
 from producers.client.request import Image, JobOptions, Options, check_window
@@ -22,6 +23,7 @@ class ClientOptions(TypedDict, total=False):
     connect_timeout_s: float
     accept_timeout_s: float
     max_image_bytes: int
+    blobs: Blobs | str | None
 
 
 class BlockingHandle:

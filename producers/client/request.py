@@ -84,18 +84,42 @@ def fingerprint(message: Message) -> bytes:
     return hashlib.blake2b(message.body, digest_size=16, key=hashlib.blake2b(asked.encode()).digest()).digest()
 
 
-def read_image(image: Image, most_bytes: int) -> bytes:
+def claimed(message: Message, claim: str) -> Message:
+    """The message with a claim in the place of its picture."""
+    return replace(message, body=b"", headers={**message.headers, "claim": claim})
+
+
+def read_image(image: Image, most_inline: int, most_stored: int | None = None) -> bytes:
     """The picture's bytes.
 
-    Raises BadInput when the file can't be read or there are more than `most_bytes`: a broker closes the channel of
-    who sends more than it takes.
+    Raises BadInput when the file can't be read or there are more than `most_stored`; without a blob store (None), more
+    than `most_inline`: a broker closes the channel of who sends more than it takes.
     """
-    body = _read(image, most_bytes + 1) if isinstance(image, Path) else image
-    if len(body) > most_bytes:
+    most = most_inline if most_stored is None else max(most_inline, most_stored)
+    body = _read(image, most + 1) if isinstance(image, Path) else image
+    if len(body) > most:
         size = f"{image} has" if isinstance(image, Path) else "The image has"
-        detail = f"{size} more than the {most_bytes:,} bytes that a message may carry."
-        raise BadInput(Problem.of(Kind.TOO_MANY_BYTES, detail, field="body", limit=most_bytes))
+        raise BadInput(_too_large(size, most, stored=most_stored is not None))
     return body
+
+
+def must_stay(size: int, most: int) -> BadInput:
+    """The error of a picture that may not leave the site, when a cloud's store is the only way for it."""
+    detail = (
+        f"The image has {size:,} bytes, more than the {most:,} that a message may carry, and must stay on the site."
+    )
+    remedy = "Scale it down, or name a store on the site (`blobs=`, OVERSPILL_BLOBS): a folder."
+    return BadInput(Problem.of(Kind.TOO_MANY_BYTES, detail, field="body", limit=most, remedy=remedy))
+
+
+def _too_large(size: str, most: int, *, stored: bool) -> Problem:
+    if stored:
+        detail = f"{size} more than the {most:,} bytes that the blob store takes."
+        remedy = "Compress or scale the image; the operator may raise OVERSPILL_MAX_CLAIM_BYTES."
+    else:
+        detail = f"{size} more than the {most:,} bytes that a message may carry, and no blob store is named."
+        remedy = "Compress or scale the image, or name the system's blob store (`blobs=`, OVERSPILL_BLOBS)."
+    return Problem.of(Kind.TOO_MANY_BYTES, detail, field="body", limit=most, remedy=remedy)
 
 
 def _read(path: Path, most_bytes: int) -> bytes:

@@ -31,15 +31,16 @@ _FULL = Wait(FULL)
 def place(wish: Wish, known: Known, rules: Rules, cloud: CloudSeen, now: float) -> Choice:
     """Choose for one job. `cloud` is as this job sees it; `now` is the fleet's clock, seconds.
 
-    The VM to avoid takes the job only where no other has room and the cloud does not take it. Raises KeyError for a
-    policy that there is not.
+    The VM to avoid takes the job only where no other has room and the cloud does not take it; an operation that no VM
+    serves, the cloud alone. Raises KeyError for a policy that there is not.
     """
     fleet, policy = known.fleet, POLICIES[rules.policy]
     views = fleet.views(now)  # asked first: VMs that have fallen silent are lost by it
-    if wish.operation not in fleet.served:
-        return _unserved(wish.operation, views.values())
     if wish.local and cloud.open:
         cloud = AT_HOME
+    unserved = None if wish.operation in fleet.served else _unserved(wish.operation, views.values())
+    if unserved is not None and not cloud.open:
+        return unserved
     if not cloud.open and not fleet.open(wish.operation):
         return _FULL
     behind_s = round(wish.behind_s / max(1, fleet.slots), 3) if wish.behind_s else 0.0
@@ -47,6 +48,8 @@ def place(wish: Wish, known: Known, rules: Rules, cloud: CloudSeen, now: float) 
     enough_s = round(known.estimates.enough_s(typical.p50), 3)
     scene = Scene(wish, Asked(wish.slots, rules, cloud, behind_s, enough_s), known, now, typical)
     decision = policy.choose(scene.asked, policy.look(scene))
+    if unserved is not None:
+        decision = decision._replace(reason=unserved.reason)
     if decision.route is None and wish.avoid and not any(scene.open()):
         return place(replace(wish, avoid=None), known, rules, cloud, now)
     return _choice(scene, policy, decision)

@@ -59,7 +59,7 @@ def test_each_event_has_its_key_and_reads_back(event: events.AnyEvent, key: str,
     assert read_event(message.body) == event
 
 
-STATES = ["routed", "waiting", "parked", "running", "retried", "done", "failed", "unanswerable"]
+STATES = ["routed", "waiting", "parked", "sent", "running", "retried", "done", "failed", "unanswerable"]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -131,6 +131,16 @@ def test_a_waiting_job_tells_its_place_and_when_it_should_end() -> None:
         (BRIDGE, {"state": "idle"}, "bridge.state"),
         (BRIDGE, {"spent_today": -0.1}, "bridge.spent_today"),
         (BRIDGE, {"in_flight": -1}, "bridge.in_flight"),
+        (BRIDGE, {"capacity": -1}, "bridge.capacity"),
+        (BRIDGE, {"largest_bytes": -1}, "bridge.largest_bytes"),
+        (BRIDGE, {"answered": -1}, "bridge.answered"),
+        (BRIDGE, {"gone": -1}, "bridge.gone"),
+        (BRIDGE, {"late": -1}, "bridge.late"),
+        (BRIDGE, {"bridge": "b" * 256}, "bridge.bridge"),
+        (BRIDGE, {"active": "perhaps"}, "bridge.active"),
+        (BRIDGE, {"spent_by_hour": {f"{n}": 1.0 for n in range(65)}}, "bridge.spent_by_hour"),
+        (BRIDGE, {"operations": ["o"] * 65}, "bridge.operations"),
+        (ROUTED, {"cost": -0.1}, "job.cost"),
         (BEAT, {"at_ms": -1}, "heartbeat.at_ms"),
         (BEAT, {"started_ms": 2**62 + 1}, "heartbeat.started_ms"),
         (BEAT, {"slots": 4097}, "heartbeat.slots"),
@@ -166,6 +176,16 @@ def test_the_most_a_vm_can_say_of_itself_is_believed() -> None:
     held = tuple("p" * 255 for _ in range(4096))
     beat = BEAT.model_copy(update={"slots": 4096, "held": held, "at_ms": 2**62, "operations": ("o" * 255,) * 64})
     assert read_event(event_message(beat, "k").body) == beat
+
+
+def test_a_bridge_that_takes_over_can_read_what_was_spent_and_when() -> None:
+    before = BRIDGE.model_copy(update={"active": False, "spent_by_hour": {"493256": 0.25}, "operations": ("sketch",)})
+    assert read_event(event_message(before, before.key).body) == before
+
+
+def test_what_a_run_in_the_cloud_cost_is_told_with_its_end() -> None:
+    done = JobEvent(state="done", job="1", operation="sketch", at_ms=1, route="cloud", cost=0.00017)
+    assert read_event(event_message(done, done.key).body) == done
 
 
 def test_clocks_that_disagree_make_no_wait_negative() -> None:

@@ -17,6 +17,7 @@ from bus.problems import Kind, Problem
 
 NOW_MS = 1_700_000_000_000
 DEEP = "[" * 100_000
+CLAIM = "pictures/20300131/" + "0f" * 16
 JOB = Job(id="42", operation="sketch", body=b"\xff\xd8", received_ms=NOW_MS, reply_to="answers")
 
 
@@ -99,6 +100,8 @@ def test_a_point_in_time_in_a_table_is_read_as_text() -> None:
         ({"reply_to": "lane.03"}, "reply_to", "one of overspill's own queues"),
         ({"reply_to": "vm.vm1"}, "reply_to", "one of overspill's own queues"),
         ({"content_type": "x" * 256}, "content_type", "at most 255 bytes"),
+        ({"headers": {"claim": CLAIM}}, "claim", "has a body as well"),
+        ({"headers": {"claim": ""}}, "claim", "has a body as well"),
     ],
 )
 def test_what_is_wrong_is_named_as_the_caller_knows_it(properties: dict[str, Any], field: str, says: str) -> None:
@@ -106,6 +109,36 @@ def test_what_is_wrong_is_named_as_the_caller_knows_it(properties: dict[str, Any
     assert problem.slug == "bad-field"
     assert problem.field == field
     assert says in problem.detail
+
+
+def test_a_picture_may_be_claimed_in_place_of_a_body() -> None:
+    job = Job.from_message(Message(routing_key="sketch", headers={"claim": CLAIM}), NOW_MS, trusted=False)
+    assert (job.claim, job.body) == (CLAIM, b"")
+    assert Job.from_message(job.to_message("vm.vm1", NOW_MS), NOW_MS).claim == CLAIM
+    assert "claim" not in JOB.to_message("vm.vm1", NOW_MS).headers
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "",
+        7,
+        b"\xff",
+        CLAIM.replace("pictures", "results"),
+        CLAIM.replace("pictures", "faces"),
+        CLAIM.upper(),
+        CLAIM[:-1],
+        f"{CLAIM}0",
+        f"{CLAIM}\n",
+        f"/{CLAIM}",
+        f"../{CLAIM}",
+        "https://store.example/picture",
+    ],
+)
+def test_what_is_no_claim_of_a_picture_is_refused(claim: object) -> None:
+    with pytest.raises(BadInput) as caught:
+        Job.from_message(Message(routing_key="sketch", headers={"claim": claim}), NOW_MS)
+    assert (caught.value.problem.slug, caught.value.problem.field) == ("bad-field", "claim")
 
 
 @pytest.mark.parametrize(
@@ -338,7 +371,7 @@ ATTEMPTS = st.builds(
     problem=st.none() | st.text(max_size=30),
     reason=st.text(max_size=HISTORY_REASON),
 )
-JOBS = st.builds(
+_WITH_A_BODY = st.builds(
     Job,
     id=short(1),
     operation=st.sampled_from(["sketch", "remove-background", "caption"]),
@@ -358,6 +391,7 @@ JOBS = st.builds(
     pixels=st.none() | st.integers(0, 2**62 - 1),
     history=st.lists(ATTEMPTS, max_size=HISTORY_KEPT).map(tuple),
 )
+JOBS = _WITH_A_BODY | _WITH_A_BODY.map(lambda job: job.model_copy(update={"body": b"", "claim": CLAIM}))
 
 
 @given(JOBS, st.integers(0, 2**50))
@@ -378,7 +412,7 @@ def test_any_job_fits_the_frame_of_its_headers(job: Job) -> None:
 PROPERTIES = ["message_id", "correlation_id", "reply_to", "content_type", "expiration", "routing_key"]
 HEADERS = [
     *("user", "params", "site", "traceparent", "operation", "received_ms", "deadline_ms", "attempt", "other"),
-    *("placement", "pixels", "history"),
+    *("placement", "pixels", "history", "claim"),
 ]
 
 
@@ -430,6 +464,13 @@ def test_a_refusal_is_a_problem_about_the_job() -> None:
 def test_any_answer_reads_back_as_it_was(kind: str, body: bytes, ran_ms: int | None, vm: str | None) -> None:
     answer = Answer.to(JOB, content_type=kind or "image/png", body=body, ran_ms=ran_ms, vm=vm)
     assert Answer.from_message(answer.to_message("answers")) == answer
+
+
+def test_a_large_result_is_told_by_its_claim_and_a_cloud_run_by_its_cost() -> None:
+    told = {"claim": CLAIM, "link": "https://store.example/x?signed", "cost": 0.00017, "route": "cloud"}
+    message = Answer.to(JOB, content_type="image/png", body=b"", **told).to_message("q")
+    assert message.headers == {"job": "42", "operation": "sketch", **told}
+    assert Answer.from_message(message).model_dump() | told == Answer.from_message(message).model_dump()
 
 
 def test_what_names_no_job_is_no_answer() -> None:

@@ -17,7 +17,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in settings.Settings.model_fields:
         monkeypatch.delenv(f"OVERSPILL_{name.upper()}", raising=False)
-    for name in ("AMQP_URL", "OVERSPILL_CONFIG"):
+    for name in (*settings.NAMED_BY_OTHERS, "OVERSPILL_CONFIG"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -73,6 +73,40 @@ def test_limits_and_budgets_have_defaults_that_stop_nobody_but_a_flood() -> None
     assert (defaults.lane_prefetch, defaults.window_mib, defaults.retry_delay_s) == (4, 256, 0.5)
 
 
+def test_there_is_a_cloud_and_no_store_until_they_are_named() -> None:
+    defaults = settings.load()
+    assert (defaults.cloud, defaults.cloud_services, defaults.cloud_project, defaults.blobs) == (
+        "pubsub",
+        (),
+        None,
+        None,
+    )
+    assert (defaults.max_claim_bytes, defaults.blobs_kept_s) == (64 << 20, 86_400)
+    assert not defaults.cloud_push_unverified
+
+
+def test_services_serve_one_operation_or_all(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write('cloud_services = [["", "https://file.example"]]')
+    assert settings.load().cloud_services == (("", "https://file.example"),)
+    text = "https://all.example/, sketch = https://a.example?x=1,caption=http://127.0.0.1:1,"
+    monkeypatch.setenv("OVERSPILL_CLOUD_SERVICES", text.replace(" = ", "="))
+    assert settings.load().cloud_services == (
+        ("", "https://all.example"),
+        ("sketch", "https://a.example?x=1"),
+        ("caption", "http://127.0.0.1:1"),
+    )
+    assert (
+        settings.services_of(settings.services_text(settings.load().cloud_services)) == settings.load().cloud_services
+    )
+
+
+def test_what_google_names_is_read_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PORT": "9000", "K_SERVICE": "s", "K_REVISION": "s-1", "PUBSUB_EMULATOR_HOST": "h:1"}.items():
+        monkeypatch.setenv(name, value)
+    loaded = settings.load()
+    assert (loaded.port, loaded.k_service, loaded.k_revision, loaded.pubsub_emulator_host) == (9000, "s", "s-1", "h:1")
+
+
 def test_users_weights_are_pairs_with_commas_or_a_table(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.load().user_weights == {}
     write("[user_weights]\nanna = 2\n")
@@ -102,6 +136,17 @@ def test_each_policy_is_chosen_by_its_name(policy: str, monkeypatch: pytest.Monk
         ("OVERSPILL_JOB_TIMEOUT_S", "inf", "finite"),
         ("OVERSPILL_POLICY", "hope", "'threshold'"),
         ("OVERSPILL_VM_NAME", "VM one", "lower-case letters"),
+        ("OVERSPILL_CLOUD", "moon", "'pubsub', 'http' or 'none'"),
+        ("OVERSPILL_CLOUD_SERVICES", "ftp://a.example", "https://all.example or sketch=https"),
+        ("OVERSPILL_CLOUD_SERVICES", "sketch=a.example", "https://all.example or sketch=https"),
+        ("OVERSPILL_CLOUD_SERVICES", "paint=https://a.example", "names no operation: 'paint'"),
+        ("OVERSPILL_CLOUD_PREFIX", "Over Spill", "should match pattern"),
+        ("OVERSPILL_CLOUD_DELIVERIES", "4", "greater than or equal to 5"),
+        ("OVERSPILL_CLOUD_IN_FLIGHT", "0", "greater than or equal to 1"),
+        ("OVERSPILL_CLOUD_TIMEOUT_S", "1501", "less than or equal to 1500"),
+        ("OVERSPILL_UPLINK_MBIT", "0", "greater than 0"),
+        ("OVERSPILL_BLOBS_KEPT_S", "59", "greater than or equal to 60"),
+        ("PORT", "65536", "less than or equal to 65535"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_must_be(

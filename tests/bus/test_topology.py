@@ -36,10 +36,10 @@ def test_every_binding_joins_what_is_declared() -> None:
         assert binding.destination in (exchanges if binding.to_exchange else queues)
 
 
-def test_every_queue_is_bound_except_those_that_the_router_addresses_by_name() -> None:
+def test_every_queue_is_bound_except_those_that_are_addressed_by_name() -> None:
     bound = {binding.destination for binding in SHARED.bindings}
     by_name = {queue.name for queue in SHARED.queues} - bound
-    assert by_name == {topology.DEAD, *map(topology.parked_queue, topology.OPERATIONS)}
+    assert by_name == {topology.DEAD, topology.CLOUD_TICKETS, *map(topology.parked_queue, topology.OPERATIONS)}
 
 
 def test_each_operation_reaches_the_lanes() -> None:

@@ -18,6 +18,7 @@ from tests.compose.images import make_stand_ins
 from tests.needed import lacking
 
 PROJECT = Path(__file__).parents[2]
+OURS = ("router", "vm1", "vm2", "bridge", "cloud-service")
 # Of these a future RabbitMQ takes leave; refusing them today shows that nothing here needs them.
 STRICT = """
 deprecated_features.permit.transient_nonexcl_queues = false
@@ -80,7 +81,7 @@ def stack(engine: Engine) -> Iterator[Stack]:
     try:
         run(*up, environment=running.environment, timeout_s=600)
         yield running
-        sys.stderr.write(running.compose("logs", "--tail", "200", "--no-color", "router", "vm1", "vm2"))
+        sys.stderr.write(running.compose("logs", "--tail", "200", "--no-color", *OURS))
     finally:
         subprocess.run(
             ("docker", "compose", "down", "--volumes", "--timeout", "5", "--rmi", "local"),
@@ -105,15 +106,14 @@ def _surroundings() -> dict[str, str]:
 
 def _override(engine: Engine) -> dict[str, Any]:
     """What differs from a user's stack: image names, a stricter broker, and how a private engine reaches the world."""
-    services: dict[str, Any] = {
-        name: {"image": f"overspill-test-{name.rstrip('12')}"} for name in ("router", "vm1", "vm2")
-    }
+    images = {"router": "router", "vm1": "vm", "vm2": "vm", "bridge": "cloud", "cloud-service": "cloud"}
+    services: dict[str, Any] = {name: {"image": f"overspill-test-{image}"} for name, image in images.items()}
     services["rabbitmq"] = {"volumes": ["./strict.conf:/etc/rabbitmq/conf.d/90-strict.conf:ro"]}
     if not engine.private:
         return {"services": services}
-    for name in ("router", "vm1"):
+    for name in ("router", "vm1", "bridge"):
         services[name]["build"] = {"network": "host"}
-    bridges = {name: f"{engine.bridge}{name[0]}" for name in ("bus", "outside")}
+    bridges = {name: f"{engine.bridge}{name[0]}" for name in ("bus", "outside", "cloud")}
     option = "com.docker.network.bridge.name"
     return {
         "services": services,

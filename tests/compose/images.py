@@ -8,8 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.compose.engine import Engine, run
+from tests.compose.engine import Engine, Unavailable, run
+from ui.stack.emulator import find
 
+GCLOUD = """#!/bin/sh
+# gcloud beta emulators pubsub start --host-port=HOST:PORT --project=PROJECT
+for option; do
+    case $option in --host-port=*) address=${option#*=} ;; esac
+done
+exec java -Xmx512m -jar /opt/emulator.jar "--host=${address%:*}" "--port=${address#*:}"
+"""
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -51,7 +59,23 @@ def stand_ins(folder: Path) -> tuple[StandIn, ...]:
             'CMD ["rabbitmq-server"]',
         ),
     )
-    return python, rabbitmq
+    return python, rabbitmq, _emulator(folder)
+
+
+def _emulator(folder: Path) -> StandIn:
+    """Google's emulator, this machine's own, started as `gcloud` would start it."""
+    found = find()
+    if isinstance(found, str):
+        raise Unavailable(found)
+    gcloud = folder / "gcloud"
+    gcloud.write_text(GCLOUD)
+    gcloud.chmod(0o755)
+    return StandIn(
+        "gcr.io/google.com/cloudsdktool/google-cloud-cli:emulators",
+        "bookworm",
+        ("openjdk-17-jre-headless",),
+        hooks=(f"upload {found.jar} /opt/emulator.jar", f"upload {gcloud} /usr/local/bin/gcloud"),
+    )
 
 
 def make_stand_ins(engine: Engine) -> None:
@@ -69,7 +93,7 @@ def _mirror(environment: Mapping[str, str]) -> str:
 
 
 def _make(engine: Engine, image: StandIn, mirror: str) -> None:
-    archive = engine.folder / f"{image.release}.tar"
+    archive = engine.folder / f"{image.tag.replace('/', '-').replace(':', '-')}.tar"
     hooks = [f"--customize-hook={hook}" for hook in image.hooks]
     options = ("--quiet", "--variant=essential", "--dpkgopt=force-unsafe-io", f"--include={','.join(image.packages)}")
     build: tuple[str | Path, ...] = ("mmdebstrap", *options, *hooks, image.release, archive, mirror)

@@ -52,17 +52,29 @@ def test_every_service_is_watched_confined_and_started_again(name: str) -> None:
     assert service["stop_grace_period"]
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - {"rabbitmq"})
+@pytest.mark.parametrize("name", SERVICES.keys() - {"rabbitmq", "pubsub"})
 def test_our_own_services_are_read_only_limited_and_without_a_way_out(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
-    assert service["networks"] == ["bus"]
-    assert service["depends_on"] == {"rabbitmq": {"condition": "service_healthy"}}
+    assert set(service["networks"]) <= {"bus", "cloud"}
 
 
-def test_the_internal_network_is_internal() -> None:
+@pytest.mark.parametrize("name", SERVICES.keys() - {"rabbitmq", "pubsub"})
+def test_whoever_needs_a_server_waits_for_it(name: str) -> None:
+    needed = {"bus": "rabbitmq", "cloud": "pubsub"}
+    service = SERVICES[name]
+    assert service["depends_on"] == {needed[network]: {"condition": "service_healthy"} for network in service["networks"]}
+
+
+def test_what_stands_in_for_the_cloud_has_no_way_to_the_broker() -> None:
+    assert {name for name, service in SERVICES.items() if {"bus", "cloud"} <= set(service["networks"])} == {"bridge"}
+    assert "AMQP_URL" not in SERVICES["cloud-service"]["environment"]
+
+
+def test_the_internal_networks_are_internal() -> None:
     assert COMPOSE["networks"]["bus"] == {"internal": True}
+    assert COMPOSE["networks"]["cloud"] == {"internal": True}
 
 
 def test_ports_are_published_on_loopback_alone() -> None:
@@ -83,7 +95,7 @@ def test_vms_differ_in_their_names_alone() -> None:
 
 
 def test_settings_passed_on_are_settings() -> None:
-    given = {name for service in SERVICES.values() for name in service["environment"]}
+    given = {name for service in SERVICES.values() for name in service.get("environment", {})}
     ours = {name.removeprefix("OVERSPILL_").lower() for name in given if name.startswith("OVERSPILL_")}
     assert ours <= Settings.model_fields.keys()
 
@@ -109,4 +121,4 @@ def test_all_packages_of_the_wheel_are_in_the_build_context() -> None:
 def test_no_address_of_a_mirror_is_in_the_files() -> None:
     assert "://" not in DOCKERFILE
     addresses = set(re.findall(r"\w+://[^$\s]*", (PROJECT / "compose.yaml").read_text()))
-    assert addresses == {"amqp://overspill:"}
+    assert addresses == {"amqp://overspill:", "http://cloud-service:8080"}

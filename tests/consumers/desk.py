@@ -16,6 +16,7 @@ from bus.events import JobEvent, read_event
 from bus.problems import PROBLEM_JSON
 from bus.rabbit import Bus
 from bus.topology import CONTROL, DEAD, EVENTS, JOBS_LANES, VMS, Binding, Exchange, Queue, Topology, of_vm, vm_queue
+from consumers.claims import Claims
 from consumers.compute import Child, ChildConfig
 from consumers.worker import Worker, WorkerConfig
 from tests.bus.rabbit.foreign import Foreign, Got, eventually
@@ -123,11 +124,13 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def desk(url: str, config: WorkerConfig = CONFIG, *, through: str | None = None) -> AsyncIterator[Desk]:
+async def desk(
+    url: str, config: WorkerConfig = CONFIG, *, through: str | None = None, claims: Claims | None = None
+) -> AsyncIterator[Desk]:
     """A worker that has started. Whatever the test did to it, no process is left behind."""
     with Foreign(url) as foreign:
         async with Bus(through or url, name="test", topology=TOPOLOGY) as bus:
-            worker = Worker(bus, config)
+            worker = Worker(bus, config, claims)
             try:
                 await worker.start()
                 yield Desk(bus, worker, foreign)

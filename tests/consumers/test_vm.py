@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from bus.blobs import Blobs
 from bus.errors import SetupError
 from bus.events import Heartbeat, read_event
 from bus.settings import MIB, Settings
 from bus.topology import EVENTS, VMS, vm_queue
-from consumers.vm import serve_vm, worker_config
+from consumers.vm import keep_swept, serve_vm, worker_config
 from tests.bus.rabbit.foreign import Foreign, eventually
 from tests.consumers.desk import PHOTOGRAPH, computing
 
@@ -102,6 +103,33 @@ async def test_a_vm_that_waits_for_its_broker_can_be_stopped() -> None:
     stop.set()
     await serving
     await eventually(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+
+
+async def test_a_vm_keeps_the_blob_store_swept_and_outlives_its_faults(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await keep_swept(None)
+    old = tmp_path / "blobs" / "pictures" / "20200131"
+    old.parent.parent.write_text("a file where a folder should be")
+    sweeping = asyncio.create_task(keep_swept(Blobs(f"file://{tmp_path}/blobs"), every_s=0.01))
+    await eventually(lambda: "nothing is swept" in caplog.text)
+    old.parent.parent.unlink()
+    for _ in range(2):
+        old.mkdir(parents=True)
+        await eventually(lambda: not old.exists())
+    sweeping.cancel()
+
+
+async def test_a_vm_with_a_store_that_cannot_be_ends_with_the_remedy() -> None:
+    with pytest.raises(SetupError, match="OVERSPILL_BLOBS is wrong"):
+        await serve_vm(settings(blobs="carrier-pigeon://loft"), "amqp://127.0.0.1:1", asyncio.Event())
+
+
+def test_a_process_takes_what_the_store_may_hold_where_there_is_one() -> None:
+    sizes = {"max_image_bytes": 8, "max_claim_bytes": 9}
+    assert worker_config(settings(**sizes), 1, 1 << 30).child.max_bytes == 8
+    assert worker_config(settings(**sizes, blobs="file:///blobs"), 1, 1 << 30).child.max_bytes == 9
+    assert worker_config(settings(**sizes | {"max_claim_bytes": 7}, blobs="file:///b"), 1, 1 << 30).child.max_bytes == 8
 
 
 def test_a_vm_has_a_slot_for_each_processor_it_may_use_and_one_at_least() -> None:

@@ -9,7 +9,8 @@ import pytest
 from bus.messages import Attempt, Job
 from bus.problems import Kind, Problem
 from bus.settings import Settings
-from producers.admission import Admission, Config
+from producers.admission import CLAIMED_MEGAPIXELS, Admission, Config
+from producers.cloud import Terms
 from producers.commands import Arrival, Held, Moment
 from producers.estimates import Estimates
 from producers.line import Line
@@ -71,6 +72,7 @@ def test_the_settings_say_what_holds() -> None:
     assert (config.max_attempts, config.user_queued) == (7, 9)
     assert config.max_image_bytes == settings.max_image_bytes
     assert Config.of(Settings()).user_weights == settings.user_weights
+    assert config.cloud == Terms.of(settings)
 
 
 def test_a_job_is_held_with_what_it_asks_for() -> None:
@@ -166,6 +168,40 @@ def test_a_clock_that_is_ahead_of_ours_makes_no_retry_wait_longer() -> None:
     door = Door(retry_delay_s=10.0)
     ahead = FAILED.model_copy(update={"at_ms": NOW.wall_ms + 3_600_000})
     assert door.admission.delay_s(door.held(attempt=1, history=(ahead,)), NOW) <= 10.0
+
+
+# -- home from the cloud
+
+
+def returned(times: int, *, then: str = "cloud") -> tuple[Attempt, ...]:
+    """What bridges wrote into the history of a job that they handed home so often, and who had it last."""
+    home = [Attempt(attempt=1, at_ms=NOW.wall_ms, vm="cloud", reason="the cloud does not serve it")] * times
+    return (*home, FAILED) if then != "cloud" else tuple(home)
+
+
+@pytest.mark.parametrize(("times", "stays_s"), [(0, 0.0), (1, 5.0), (2, 10.0), (4, 40.0)])
+def test_what_the_cloud_sends_home_stays_for_longer_each_time(times: int, stays_s: float) -> None:
+    held = Door(retry_delay_s=10.0).held(history=returned(times), is_new=False)
+    assert (held.stays_s, held.wish.avoid, held.job.attempt) == (stays_s, None, 1)
+
+
+def test_it_need_not_wait_for_a_vm() -> None:
+    door = Door(retry_delay_s=10.0)
+    assert door.admission.delay_s(door.held(history=returned(1), is_new=False), NOW) == 0.0
+
+
+def test_what_a_vm_had_since_may_overflow_again() -> None:
+    held = Door().held(history=returned(1, then="vm1"), attempt=1, is_new=False)
+    assert (held.stays_s, held.wish.avoid) == (0.0, "vm1")
+
+
+# -- pictures that lie in the blob store
+
+
+def test_a_claimed_picture_is_taken_without_a_body_and_its_size_is_not_known() -> None:
+    held = Door().held(body=b"", claim=f"pictures/20300131/{0:032}")
+    assert (held.job.pixels, held.wish.megapixels, held.wish.slots) == (None, CLAIMED_MEGAPIXELS, 1)
+    assert held.seconds == Estimates().predict("sketch", CLAIMED_MEGAPIXELS).p50
 
 
 # -- where it ran before

@@ -6,12 +6,15 @@ import pytest
 
 from bus.events import JobEvent
 from bus.messages import Job
+from producers.ahead import LookAhead
+from producers.cloud import Cloud
 from producers.commands import Held, Moment
 from producers.estimates import Estimates, Range
 from producers.learning import Learning
 from producers.line import Line
 from producers.placed import Placed
 from producers.placement import Wish
+from producers.placing import Books as Kept
 from producers.waits import Waits
 from producers.work import Outstanding, Work
 from telemetry.fleet import Fleet
@@ -32,7 +35,10 @@ class Books:
         self.work = Work()
         self.placed = Placed("s")
         self.waits = Waits(self.estimates)
-        self.learning = Learning(self.fleet, self.estimates, self.work, self.placed, self.waits)
+        self.cloud = Cloud()
+        ahead = LookAhead(self.fleet, self.work, None)
+        books = Kept(self.fleet, self.estimates, self.work, self.placed, self.waits, self.cloud, ahead)
+        self.learning = Learning(books)
         self.fleet.heard(beat(1), NOW.mono_s)
         self.fleet.placed("vm1", "p1", NOW.mono_s)
         self.work.placed(Outstanding("p1", "vm1", "anna", "sketch", 8.0, 1, PREDICTED, NOW.mono_s, CHARGED_S))
@@ -97,12 +103,11 @@ def test_another_routers_job_is_learnt_from_by_the_size_it_tells() -> None:
     assert "p1" in books.work
 
 
-def test_a_size_nobody_tells_counts_as_none() -> None:
+def test_a_run_whose_size_nobody_tells_teaches_nothing() -> None:
     books = Books()
     books.told("done", placement="q9", ran_ms=60_000)
-    expected = Estimates()
-    expected.observe("sketch", 0.0, "vm1", 60.0)
-    assert books.typical_s() == expected.predict("sketch", 8.0).p50
+    books.told("failed", placement="q9", problem="timed-out", ran_ms=60_000)
+    assert books.typical_s() == Books().typical_s()
 
 
 def test_an_end_without_a_running_time_is_an_end_all_the_same() -> None:
@@ -194,9 +199,9 @@ def test_an_answer_that_nobody_waits_for_ends_a_job_too() -> None:
 def test_a_vm_that_is_much_slower_than_the_others_gets_less() -> None:
     books = Books()
     for number in range(40):
-        books.told("done", vm="vm2", placement=f"q{number}", ran_ms=1000)
+        books.told("done", vm="vm2", placement=f"q{number}", ran_ms=1000, pixels=8_000_000)
     for number in range(40):
-        books.told("done", placement=f"r{number}", ran_ms=8000)
+        books.told("done", placement=f"r{number}", ran_ms=8000, pixels=8_000_000)
     assert books.vm.share < 0.8
 
 
@@ -333,3 +338,100 @@ def test_only_the_latest_failures_are_remembered(monkeypatch: pytest.MonkeyPatch
     books.fails("3", "vm2")
     books.fails("1", "vm2")
     assert books.shares()[1] == 0.5  # it was forgotten that the first had failed on vm1
+
+
+# -- pictures that lie in the blob store, whose size nobody told the router
+
+
+def guessed(**told: Any) -> Books:
+    """The job of `p1` is done, and its size was a guess."""
+    books = Books()
+    books.work.placed(
+        Outstanding("p1", "vm1", "anna", "sketch", 24.0, 1, PREDICTED, NOW.mono_s, CHARGED_S, is_guess=True)
+    )
+    books.told("done", ran_ms=60_000, **told)
+    return books
+
+
+def test_a_run_whose_size_was_guessed_teaches_nothing() -> None:
+    books = guessed()
+    assert books.typical_s() == Books().typical_s()
+    assert "p1" not in books.work
+
+
+def test_it_teaches_once_the_vm_tells_the_size() -> None:
+    same = Books()
+    same.told("done", ran_ms=60_000)
+    assert guessed(pixels=8_000_000).typical_s() == same.typical_s()
+
+
+# -- the cloud
+
+
+def of_cloud(books: Books, state: Any, **told: Any) -> float:
+    """A bridge tells of anna's job `j1`, which was placed in the cloud as `c1`."""
+    given: dict[str, Any] = {"job": "j1", "operation": "sketch", "user": "anna", "at_ms": 1, "placement": "c1"}
+    return books.learning.told_of_cloud(JobEvent(state=state, route="cloud", vm="vm1", **(given | told)), NOW)
+
+
+@pytest.mark.parametrize("state", ["sent", "done", "failed", "retried", "unanswerable"])
+def test_what_happens_in_the_cloud_is_not_put_down_to_a_vm(state: str) -> None:
+    books = Books()
+    before_s = books.typical_s()
+    for number in range(30):
+        of_cloud(books, state, ran_ms=60_000, problem="timed-out", placement=f"c{number}")
+    assert (books.typical_s(), books.vm.share, books.vm.held) == (before_s, 1.0, frozenset({"p1"}))
+    assert "p1" in books.work
+
+
+@pytest.mark.parametrize(
+    ("state", "ended"),
+    [("sent", False), ("retried", False), ("done", True), ("failed", True), ("unanswerable", True)],
+)
+def test_it_is_known_whether_a_job_has_ended_in_the_cloud(state: str, ended: bool) -> None:
+    books = Books()
+    of_cloud(books, state)
+    assert books.placed.ended("anna", "j1") == ({"sketch"} if ended else set())
+
+
+def test_a_run_in_the_cloud_is_not_charged_and_what_comes_home_is_charged_anew() -> None:
+    books = Books()
+    books.cloud.sent("c1", 0.1, CHARGED_S, NOW.mono_s)
+    books.cloud.sent("c2", 0.1, CHARGED_S, NOW.mono_s)
+    assert of_cloud(books, "sent") == 0.0
+    assert of_cloud(books, "done", ran_ms=60_000) == 0.0
+    assert of_cloud(books, "retried", placement="c2") == -CHARGED_S
+    assert of_cloud(books, "retried", placement="c2") == 0.0  # once
+    assert books.learning.taken_back("overflow", "c2", NOW) == 0.0
+
+
+@pytest.mark.parametrize("where", ["overflow", "cloud"])
+def test_what_the_cloud_never_had_is_charged_anew_as_well(where: str) -> None:
+    books = Books()
+    books.cloud.sent("c1", 0.1, CHARGED_S, NOW.mono_s)
+    assert books.learning.taken_back(where, "c1", NOW) == -CHARGED_S
+
+
+def test_what_is_taken_back_from_a_vm_leaves_it() -> None:
+    books = Books()
+    assert books.learning.taken_back("lane.00", "p1", NOW) == 0.0
+    assert "p1" in books.work
+    assert books.learning.taken_back("vm.vm1", "p1", NOW) == 0.0
+    assert ("p1" in books.work, books.vm.held) == (False, frozenset())
+
+
+def test_a_promise_is_kept_or_broken_in_the_cloud_too() -> None:
+    books, failed = Books(), Books()
+    for kept in (books, failed):
+        promised(kept)
+    of_cloud(books, "done", placement="p1")
+    of_cloud(failed, "failed", placement="p1")
+    assert (books.waits.forecast.coverage, failed.waits.forecast.coverage) == (0.0, 1.0)
+
+
+def test_a_job_that_ends_in_the_cloud_is_forgotten() -> None:
+    books = Blamed(2)
+    books.fails("j1", "vm1")
+    of_cloud(books, "done")
+    books.fails("j1", "vm2")
+    assert books.shares() == [0.5, 0.5]

@@ -1,5 +1,6 @@
 """The window's line: who is next, who joins later, who leaves without being served."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ NOW_MS = 1_000_000_000_000
 
 
 def held(ticket: int, user: str = "anna", *, arrived_s: float = 0.0, seconds: float = 1.0, **job: Any) -> Held:
-    given = {"id": f"j{ticket}", "operation": "sketch", "reply_to": "answers"} | job
-    one = Job(user=user, body=b"picture", **given)
+    given: dict[str, Any] = {"id": f"j{ticket}", "operation": "sketch", "reply_to": "answers", "body": b"picture"} | job
+    one = Job(user=user, **given)
     return Held(ticket, "lane.00", one, Wish(one.operation), seconds, arrived_s)
 
 
@@ -77,6 +78,43 @@ def test_a_declined_job_holds_up_its_like_and_nobody_else() -> None:
     assert offered == [0, 2]
     assert (jobs.get(2), len(jobs)) == (None, 3)
     assert served(jobs) == [3, 0, 1]  # anna has had her turn
+
+
+def offered(line: Line) -> list[int]:
+    """The tickets that somebody is asked about who takes none: one of each kind."""
+    asked: list[int] = []
+
+    def take(held: Held) -> bool:
+        asked.append(held.ticket)
+        return False
+
+    line.serve(0.0, take)
+    return asked
+
+
+def test_a_picture_too_large_for_the_cloud_holds_up_only_its_like() -> None:
+    jobs = line(
+        held(0, body=bytes(101)), held(1, body=bytes(100)), held(2, body=b"", claim=f"pictures/20300131/{0:032}")
+    )
+    assert offered(jobs) == [0]
+    jobs.bound(100)
+    assert sorted(offered(jobs)) == [0, 1]
+    jobs.bound(99)
+    assert sorted(offered(jobs)) == [0, 2]
+    jobs.bound(9_500_000)
+    assert sorted(served(jobs)) == [0, 1, 2]
+
+
+def test_jobs_of_one_size_keep_their_order_when_the_bound_moves() -> None:
+    jobs = line(*(held(ticket, body=bytes(200)) for ticket in range(3)))
+    jobs.add(held(3, body=bytes(200)), 0.0, delay_s=5.0)
+    for largest in (100, 100, 300, 150):
+        jobs.bound(largest)
+    assert (served(jobs), served(jobs, 5.0)) == ([0, 1, 2], [3])
+
+
+def test_a_job_that_came_home_from_the_cloud_holds_up_only_its_like() -> None:
+    assert offered(line(replace(held(0), stays_s=5.0), held(1))) == [0, 1]
 
 
 def test_a_job_with_a_delay_joins_once_it_is_over() -> None:
@@ -186,3 +224,11 @@ def test_a_user_whose_job_took_longer_than_foretold_waits_for_others() -> None:
     assert served(jobs, most=1) == [0]
     jobs.correct("anna", 1.5)
     assert served(jobs, most=4) == [10, 11, 12, 1]
+
+
+def test_deadlines_of_jobs_that_have_left_are_forgotten() -> None:
+    jobs = line()
+    for ticket in range(200):
+        jobs.add(held(ticket, deadline_ms=NOW_MS), 0.0)
+        jobs.remove(ticket)
+    assert len(jobs._deadlines) < 100

@@ -1,6 +1,9 @@
 """One job is placed, and the books say so. What the router does with it is told in `test_dispatcher`."""
 
-from bus.events import Heartbeat
+from dataclasses import replace
+from typing import Any
+
+from bus.events import BridgeStatus, Heartbeat
 from bus.messages import Job
 from producers.admission import Config
 from producers.ahead import LookAhead
@@ -76,6 +79,49 @@ def test_only_the_predictive_policy_looks_at_the_line_behind() -> None:
         assert isinstance(command, Forward)
         assert command.event is not None
         assert {"behind_s"} & command.event.limits.keys() == limits
+
+
+def overflowing(**told: Any) -> tuple[Placer, Books]:
+    """A placer whose one VM serves sketches alone, and a bridge that has told of itself."""
+    kept = books()
+    kept.cloud.consumers(1, 100.0)
+    given: dict[str, Any] = {"bridge": "b", "state": "ready", "at_ms": 1} | told
+    kept.cloud.heard(BridgeStatus(**given), 100.0)
+    return Placer(Config(), kept), kept
+
+
+def test_a_job_that_overflows_has_a_placement_and_is_on_the_clouds_books() -> None:
+    placer, kept = overflowing()
+    command = placer.place(held(operation="caption"), NOBODY, 0.0, Moment(100.0, 1))
+    assert isinstance(command, Forward)
+    assert (command.key, placer.routed, len(kept.work)) == ("cloud", 1, 0)
+    job, event = command.held.job, command.event
+    assert job.placement
+    assert event is not None
+    assert (event.route, event.vm, event.placement) == ("cloud", None, job.placement)
+    assert kept.cloud.came_home(job.place) == 0.5  # what it was charged
+
+
+def test_what_only_the_cloud_serves_waits_for_it_rather_than_step_aside() -> None:
+    placer, _ = overflowing(state="full", reason="3 of 3 jobs", operations=("caption",))
+    assert placer.place(held(operation="caption"), NOBODY, 0.0, Moment(100.0, 1)) is None
+    assert placer.waiting["caption"].endswith("not offered); the cloud: full: 3 of 3 jobs")
+    local, other = held(operation="caption"), held(operation="remove-background")
+    local = replace(local, wish=replace(local.wish, local=True))
+    for stays in (local, other):
+        command = placer.place(stays, NOBODY, 0.0, Moment(100.0, 1))
+        assert isinstance(command, Forward)
+        assert command.key == f"parked.{stays.job.operation}"
+
+
+def test_what_came_home_from_the_cloud_is_not_sent_back_at_once() -> None:
+    placer, _ = overflowing()
+    home = held(operation="caption")
+    job = home.job.failed(at_ms=1, vm="cloud", reason="no captions here")
+    home = replace(home, job=job, stays_s=3.0)
+    assert placer.place(home, NOBODY, 0.0, Moment(102.9, 1)) is None
+    assert placer.waiting["caption"].endswith("the cloud: it came home from the cloud: no captions here")
+    assert placer.place(home, NOBODY, 0.0, Moment(103.0, 1)) is not None
 
 
 def test_what_is_paused_or_not_served_steps_aside() -> None:

@@ -9,9 +9,24 @@ from typing import Any
 import pytest
 
 from bus.events import Heartbeat, JobEvent, RouterStatus, heartbeat_key, read_event
-from bus.rabbit import Bus
+from bus.messages import Job
+from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
-from bus.topology import DEAD, EVENTS, HEARTBEATS, JOBS, LANES, VMS, lane, of_vm, parked_queue, shared, vm_queue
+from bus.topology import (
+    DEAD,
+    EVENTS,
+    HEARTBEATS,
+    JOBS,
+    JOBS_LANES,
+    LANES,
+    OVERFLOW,
+    VMS,
+    lane,
+    of_vm,
+    parked_queue,
+    shared,
+    vm_queue,
+)
 from producers.admission import Config
 from producers.dispatcher import Dispatcher
 from producers.intake import Intake
@@ -299,3 +314,48 @@ async def test_a_clients_hop_headers_are_not_believed(site: Site) -> None:
     assert got.headers["placement"] != "p"
     assert got.headers["received_ms"] > 1
     await site.settled()
+
+
+async def test_what_a_bridge_had_taken_when_it_died_goes_to_a_vm(amqp_url: str) -> None:
+    """It is killed with jobs unacked: the broker has them in `overflow` again, and the router takes them home."""
+    async with network(amqp_url) as between, at_work(amqp_url, amqp_url, PATIENT) as site:
+        taken: list[str | None] = []
+        async with Bus(between.url, name="bridge", topology=shared()) as bridge:
+            await bridge.consume(OVERFLOW, lambda delivery: taken.append(delivery.message.message_id), prefetch=2)
+            await site.bus.declare(of_vm("vm1"))
+            site.beat(cpu_percent=95.0, slots=4)
+            while (await site.status()).cloud != "open":
+                pass
+            for number in range(3):
+                site.job(message_id=f"j{number}")
+            for _ in range(3):
+                assert (await site.told("routed")).route == "cloud"
+            await eventually(lambda: len(taken) == 2)  # the third lies in the queue
+            between.cut()
+            got = [await site.placed() for _ in range(3)]
+            assert sorted(str(job.properties.message_id) for job in got) == ["j0", "j1", "j2"]
+            assert {job.headers["attempt"] for job in got} == {1}
+            while (await site.status()).cloud != "no bridge is alive":
+                pass
+        await site.settled()
+
+
+async def test_a_job_that_a_bridge_hands_home_goes_to_a_vm(site: Site, amqp_url: str) -> None:
+    await site.bus.declare(of_vm("vm1"))
+    site.beat(cpu_percent=95.0)
+    async with Bus(amqp_url, name="bridge", topology=shared()) as bridge:
+
+        def hand_home(delivery: Delivery) -> None:
+            job = Job.from_message(delivery.message, 1)
+            home = job.failed(at_ms=1, vm="cloud", reason="503").model_copy(update={"attempt": job.attempt - 1})
+            bridge.publish(JOBS_LANES, home.to_message("sketch", 1)).add_done_callback(lambda _: bridge.ack(delivery))
+
+        await bridge.consume(OVERFLOW, hand_home, prefetch=2)
+        while (await site.status()).cloud != "open":
+            pass
+        site.job()
+        assert (await site.told("routed")).route == "cloud"
+        assert (await site.told("routed")).vm == "vm1"
+        got = await site.placed()
+        assert (got.headers["attempt"], json.loads(got.headers["history"])[0]["vm"]) == (1, "cloud")
+        await site.settled()

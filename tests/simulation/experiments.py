@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tests.simulation.clouds import CloudSpec
 from tests.simulation.faults import Fault, stragglers
 from tests.simulation.naive import Naive
 from tests.simulation.outcome import Figures, completion_s, figures, jain, seconds_by_user, sent_between_beats
 from tests.simulation.vms import VmSpec, unequal_vms
 from tests.simulation.workloads import Demand, Floats, Ints, workload
-from tests.simulation.world import CloudSpec, Mind, Scenario, capacity, dispatcher, run
+from tests.simulation.world import Mind, Scenario, capacity, dispatcher, run
 
 POLICIES = ("threshold", "least-loaded", "p2c", "predictive")
 

@@ -7,6 +7,7 @@ import pytest
 
 from bus.messages import Job
 from producers.commands import Arrival
+from tests.simulation.clouds import CloudSpec
 from tests.simulation.copies import like
 from tests.simulation.experiments import POLICIES, compare, fairness, measure, scenario
 from tests.simulation.faults import KINDS, Fault, some_faults
@@ -16,7 +17,7 @@ from tests.simulation.pace import SLOWED, Pace
 from tests.simulation.queues import Broker, Parcel
 from tests.simulation.vms import VmSpec, unequal_vms
 from tests.simulation.workloads import Demand, workload
-from tests.simulation.world import MESSAGE_S, CloudSpec, Scenario, dispatcher, run
+from tests.simulation.world import MESSAGE_S, Scenario, World, dispatcher, run
 
 
 def faulty(vms: int, jobs: int, seed: int, *, faults: int) -> Scenario:
@@ -66,6 +67,17 @@ def test_what_the_vms_cannot_hold_overflows_into_a_cloud() -> None:
     assert alone.end.count("cloud") == 0
     assert 0 < helped.end.count("cloud") < 200
     assert max(helped.ended_s) < max(alone.ended_s)
+    assert helped.cost > alone.cost == 0.0
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_cloud_that_is_small_and_fails_for_a_while_loses_no_job(policy: str) -> None:
+    cloud = CloudSpec(latency_s=0.5, capacity=3, down=(4.0, 12.0))
+    world = World(scenario(Demand(150, 4.0, users=5, seed=11), unequal_vms(2), cloud=cloud), dispatcher(policy))
+    ends = world.run().end
+    assert set(ends) == {"done", "cloud"}
+    assert world.cloud is not None
+    assert 0 < world.cloud.most <= 3
 
 
 def test_users_who_ask_for_the_same_get_the_same() -> None:

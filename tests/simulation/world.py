@@ -9,8 +9,9 @@ from zlib import crc32
 from bus.control import Orders
 from bus.events import AnyEvent, Heartbeat, JobEvent
 from bus.messages import Job
-from bus.topology import CLOUD_KEY, JOBS_LANES, LANES, OVERFLOW, VMS, lane, vm_of
+from bus.topology import CLOUD_KEY, JOBS_LANES, LANES, VMS, lane, vm_of
 from producers.admission import Config
+from producers.cloud import Terms
 from producers.commands import (
     Announce,
     Arrival,
@@ -26,6 +27,7 @@ from producers.commands import (
 from producers.dispatcher import Dispatcher
 from producers.placement import Rules
 from telemetry.fleet import Fleet
+from tests.simulation.clouds import PRICES, CloudSpec, SimulatedCloud
 from tests.simulation.copies import like
 from tests.simulation.engine import Engine
 from tests.simulation.faults import Fault
@@ -42,15 +44,6 @@ GIVE_BACK_AFTER_S = 1.0
 TICK_S = 0.25
 PATIENCE_S = 900.0
 """A simulation in which no job ends for so long has lost one."""
-
-
-@dataclass(frozen=True, slots=True)
-class CloudSpec:
-    """A cloud that takes any number of jobs: seconds until it begins one, its speed, and dollars a second of work."""
-
-    latency_s: float = 2.0
-    speed: float = 1.0
-    price: float = 0.00006
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,7 @@ class Mind(Protocol):
 
 def dispatcher(policy: str, weights: dict[str, float] | None = None) -> Dispatcher:
     """The router's own mind, with the product's settings but for the cap on a user's jobs."""
-    config = Config(rules=Rules(policy), user_queued=10**9, user_weights=weights or {})
+    config = Config(rules=Rules(policy), user_queued=10**9, user_weights=weights or {}, cloud=Terms(prices=PRICES))
     return Dispatcher(Fleet(), config, name="router", session="s")
 
 
@@ -119,6 +112,7 @@ class World:
         self._operations = [OPERATIONS[number] for number in load.operation.tolist()]
         self._bodies = [picture(megapixels) for megapixels in load.megapixels.tolist()]
         self._priorities = [5 if waited_for else 0 for waited_for in load.interactive.tolist()]
+        self.cloud = None if scenario.cloud is None else SimulatedCloud(scenario.cloud, self)
         self._vms = {spec.name: self._vm(spec) for spec in scenario.vms}
         self._numbers = {spec.name: number for number, spec in enumerate(scenario.vms)}
 
@@ -141,6 +135,8 @@ class World:
             if fault.kind != "slow":
                 engine.at(fault.at_s, self._vms[fault.vm].befall, fault)
         self._perform(self._mind.activate(Orders(), 1.5, self.now))
+        if self.cloud is not None:
+            self.cloud.start()
         engine.at(TICK_S, self._tick)
         engine.at(self._arrival_s[0], self._arrive, 0)
         while self.log.open:
@@ -193,13 +189,14 @@ class World:
                 self.engine.after(GIVE_BACK_AFTER_S, self.broker.give_back, command.held.ticket)
             return
         job = command.held.job
-        if command.key == CLOUD_KEY:
-            self._to_cloud(job)
+        if command.key == CLOUD_KEY and self.cloud is not None:
+            self.cloud.take(job)
         else:
             vm = vm_of(command.key)
             if vm is not None:
                 self.log.placed(int(job.id), self._numbers[vm], self.engine.now - MESSAGE_S)
             queue = self._lanes[job.user] if command.exchange == JOBS_LANES else command.key
+            assert queue != CLOUD_KEY, "there is no cloud in this world"
             self.broker.put(queue, Parcel(job, sent_on=True))
         self.broker.ack(command.held.ticket)
 
@@ -210,7 +207,7 @@ class World:
 
     def beat(self, beat: Heartbeat) -> None:
         """A heartbeat is on its way."""
-        self.engine.after(MESSAGE_S, self._tell, beat)
+        self.tell(beat)
 
     def work_s(self, job: Job) -> float:
         """What the job takes on a VM of speed 1."""
@@ -246,6 +243,10 @@ class World:
     def _post(self, job: Job, vm: str, state: Literal["running", "done", "retried"], **more: object) -> None:
         told = {"job": job.id, "operation": job.operation, "user": job.user, "vm": vm, "placement": job.placement}
         event = like(self._templates.event, state=state, at_ms=self.now.wall_ms, **told, **more)
+        self.tell(event)
+
+    def tell(self, event: AnyEvent) -> None:
+        """Something is told, and on its way to the router."""
         self.engine.after(MESSAGE_S, self._tell, event)
 
     def _tell(self, event: AnyEvent) -> None:
@@ -253,23 +254,24 @@ class World:
 
     # -- the cloud, and time
 
-    def _to_cloud(self, job: Job) -> None:
-        cloud = self._scenario.cloud
-        if cloud is None:
-            self.broker.put(OVERFLOW, Parcel(job))
-            return
-        number = int(job.id)
-        ran_s = self._work_s[number] / cloud.speed
-        self.log.began(number, self.engine.now + cloud.latency_s)
-        self.log.cost += ran_s * cloud.price
-        self.engine.after(cloud.latency_s + ran_s, self._settle, number, "cloud")
+    def began_in_cloud(self, job: Job, at_s: float) -> None:
+        """The cloud begins a job then."""
+        self.log.began(int(job.id), at_s)
+
+    def ended_in_cloud(self, job: Job, cost: float) -> None:
+        """The cloud has answered a job."""
+        self.log.cost += cost
+        self._settle(int(job.id), "cloud")
+
+    def sent_home(self, job: Job) -> None:
+        """The bridge gives a job back that the cloud did not take: this was no attempt."""
+        self._return(job.model_copy(update={"attempt": max(0, job.attempt - 1)}))
 
     def _tick(self) -> None:
         assert self.engine.now - self.log.last_end_s < PATIENCE_S, f"{self.log.open} jobs don't end"
         self.engine.after(TICK_S, self._tick)
         self._perform(self._mind.tick(self.now))
-        cloud = self._scenario.cloud
-        self._perform(self._mind.bridges(int(cloud is not None), self.now))
+        self._perform(self._mind.bridges(int(self.cloud is not None), self.now))
 
 
 def run(scenario: Scenario, mind: Callable[[], Mind]) -> Log:

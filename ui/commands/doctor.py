@@ -1,7 +1,6 @@
 """`overspill doctor`: what this machine lacks, and how to mend it."""
 
 import asyncio
-import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,17 +11,22 @@ from rich.console import Console
 from rich.text import Text
 
 from bus import settings
+from bus.blobs import Blobs
 from bus.errors import OverspillError, SetupError
 from bus.topology import shared
 from telemetry.machine import Machine
 from telemetry.process import set_up_logs
 from ui.commands import findings
-from ui.commands.findings import EXTRAS, Finding
+from ui.commands.cloud_findings import cloud
+from ui.commands.findings import Finding
+from ui.stack import emulator, extras
 from ui.stack.processes import free_port
 from ui.stack.rabbitmq import PLUGINS, server_script
-from ui.stack.state import running
+from ui.stack.state import joined
 
 _CONNECT_WITHIN_S = 3.0
+_STORES = {"gcs": ("gs", "gcs"), "s3": ("s3",), "azure": ("az", "abfs")}
+"""The optional parts that only a blob store of such an address needs."""
 _MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 
 
@@ -34,7 +38,7 @@ def register(app: typer.Typer) -> None:
 def doctor() -> None:
     """Check this machine, and say how to mend what is missing. Exit status 1 when something needed is."""
     set_up_logs("CRITICAL")
-    chosen = settings.load()
+    chosen = joined(settings.load())
     console = Console(highlight=False)
     found = []
     for finding in examine(chosen):
@@ -53,14 +57,47 @@ def _show(console: Console, finding: Finding) -> None:
 def examine(chosen: settings.Settings) -> Iterator[Finding]:
     """Everything that is looked at, the quick things first."""
     yield findings.python(sys.version_info[:3])
-    for name, modules in EXTRAS.items():
-        yield findings.packages(name, [module for module in modules if importlib.util.find_spec(module) is None])
+    for name in _extras_for(chosen.blobs):
+        yield findings.packages(name, extras.missing(name))
     yield from findings.time_outs(chosen)
     yield _disk(chosen.state_dir)
     yield _ports()
-    yield findings.emulator(java=shutil.which("java") is not None, jar=emulator_jar(shutil.which("gcloud")))
+    yield from cloud(chosen)
+    yield _emulator()
+    yield _blobs(chosen)
     yield _broker(chosen)
     yield from _operations(chosen)
+
+
+def _extras_for(blobs: str | None) -> list[str]:
+    """The optional parts worth a look."""
+    scheme = (blobs or "").partition("://")[0]
+    return [name for name in extras.EXTRAS if scheme in _STORES.get(name, (scheme,))]
+
+
+def _emulator() -> Finding:
+    try:
+        return findings.emulator(str(emulator.find().jar), None)
+    except SetupError as error:
+        return findings.emulator("", str(error))
+
+
+def _blobs(chosen: settings.Settings) -> Finding:
+    try:
+        asyncio.run(_use_blobs(chosen))
+    except OverspillError as error:
+        return findings.blobs(chosen.blobs, str(error), chosen.max_image_bytes)
+    return findings.blobs(chosen.blobs, None, chosen.max_image_bytes)
+
+
+async def _use_blobs(chosen: settings.Settings) -> None:
+    """Store a few bytes, read them and remove them. Raises SetupError, BlobsDown or BadInput."""
+    store = Blobs.of(chosen)
+    if store is None:
+        return
+    claim = await store.put("pictures", b"overspill doctor")
+    await store.get(claim)
+    await store.delete(claim)
 
 
 def _disk(state_dir: Path) -> Finding:
@@ -76,20 +113,10 @@ def _ports() -> Finding:
     return findings.ports(None)
 
 
-def emulator_jar(gcloud: str | None) -> str | None:
-    """The emulator's program in the SDK that the command `gcloud` belongs to, or None."""
-    if gcloud is None:
-        return None
-    lib = Path(gcloud).resolve().parent.parent / "platform" / "pubsub-emulator" / "lib"
-    return next((str(jar) for jar in sorted(lib.glob("cloud-pubsub-emulator-*.jar"))), None)
-
-
 def _broker(chosen: settings.Settings) -> Finding:
-    stack = running(chosen.state_dir)
-    url = chosen.amqp_url or (stack.environ.get("AMQP_URL") if stack else None)
-    if url is not None:
+    if chosen.amqp_url is not None:
         try:
-            return findings.broker(asyncio.run(_address_of(url)), None)
+            return findings.broker(asyncio.run(_address_of(chosen.amqp_url)), None)
         except SetupError as error:
             return findings.broker("", str(error))
     try:

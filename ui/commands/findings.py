@@ -5,13 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bus.settings import MIB, Settings
-
-EXTRAS: Mapping[str, tuple[str, ...]] = {
-    "vm": ("numpy", "cv2", "PIL"),
-    "remove-background": ("onnxruntime", "rembg"),
-    "caption": ("torch", "transformers"),
-}
-"""The modules that each optional part of the installation brings."""
+from ui.stack.extras import NEEDED, remedy
 
 OLDEST_PYTHON = (3, 11)
 _BROKER_PATIENCE_S = 1800
@@ -42,8 +36,8 @@ def packages(name: str, missing: Collection[str]) -> Finding:
     """Whether the packages of an optional part are there; a router or a client needs none of them."""
     if not missing:
         return Finding("ok", f"packages [{name}]", "installed")
-    detail = f"{', '.join(missing)} not installed; only needed where a VM runs."
-    return Finding("warn", f"packages [{name}]", detail, f"pip install 'overspill[{name}]'")
+    detail = f"{', '.join(missing)} not installed; only needed {NEEDED[name]}."
+    return Finding("warn", f"packages [{name}]", detail, remedy(name))
 
 
 def broker(address: str, error: str | None) -> Finding:
@@ -63,13 +57,22 @@ def private_broker(missing: str | None, *, has_plugin: bool) -> Finding:
     return Finding("ok", "broker", "none is in use; RabbitMQ is installed, and `overspill up` starts one")
 
 
-def emulator(*, java: bool, jar: str | None) -> Finding:
+def emulator(jar: str, error: str | None) -> Finding:
     """Whether the cloud can be played on this machine. Optional."""
-    if java and jar:
+    if error is None:
         return Finding("ok", "Pub/Sub emulator", jar)
-    lacking = " and ".join(name for name, there in (("Java", java), ("the emulator's jar", bool(jar))) if not there)
-    remedy = "apt-get install default-jre-headless; gcloud components install pubsub-emulator"
-    return Finding("warn", "Pub/Sub emulator", f"{lacking} not found; only needed to try the cloud path here.", remedy)
+    said, _, how = error.partition(". ")
+    return Finding("warn", "Pub/Sub emulator", f"{said}; only needed to try the cloud path here.", how)
+
+
+def blobs(url: str | None, error: str | None, most_inline: int) -> Finding:
+    """Whether the blob store takes, gives back and removes something; `error` is what it said to that."""
+    if url is None:
+        detail = f"none; pictures and results over {most_inline / MIB:g} MiB are refused"
+        return Finding("ok", "blob store", detail)
+    if error is None:
+        return Finding("ok", "blob store", f"{url} takes and gives")
+    return Finding("fail", "blob store", error, "docs/claims.md tells what a store needs.")
 
 
 def operations(served: Collection[str], not_served: Mapping[str, str]) -> list[Finding]:

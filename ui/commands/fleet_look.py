@@ -4,15 +4,16 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from rich.console import Console
 from rich.live import Live
 
 from bus.errors import BadInput
-from bus.events import Heartbeat, RouterStatus, read_event
+from bus.events import BridgeStatus, Heartbeat, RouterStatus, read_event
 from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
 from bus.topology import EVENTS, HEARTBEATS, shared
@@ -24,8 +25,9 @@ log = logging.getLogger(__name__)
 _CONNECT_WITHIN_S = 3.0
 _LISTEN_BEATS = 1.5
 _ROUTER_WITHIN_S = 2.0
-_ROUTER_GONE_S = 4.0
-_ROUTER_KEY = "router.status"
+_GONE_S = 4.0
+"""Silence after which a router or a bridge is gone: each says something once a second."""
+_KEYS = ("router.status", "bridge.*")
 _REFRESH_S = 1.0
 
 
@@ -35,10 +37,11 @@ class Listener:
 
     fleet: Fleet
     routers: dict[str, tuple[RouterStatus, float]] = field(default_factory=dict)
+    bridges: dict[str, tuple[BridgeStatus, float]] = field(default_factory=dict)
     router_heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, delivery: Delivery) -> None:
-        """Take in a heartbeat or a router's word; anything else is passed over."""
+        """Take in a heartbeat, or a router's or a bridge's word; anything else is passed over."""
         try:
             event = read_event(delivery.message.body)
         except BadInput as error:
@@ -50,6 +53,8 @@ class Listener:
         elif isinstance(event, RouterStatus):
             self.routers[event.router] = (event, now)
             self.router_heard.set()
+        elif isinstance(event, BridgeStatus):
+            self.bridges[event.bridge] = (event, now)
 
     async def look(self, bus: Bus) -> Look:
         """Everything as it is now. Raises Disconnected."""
@@ -57,12 +62,17 @@ class Listener:
         self.fleet.tick(now)
         vms = sorted(self.fleet.views(now).values(), key=lambda vm: vm.name)
         depths = await bus.depths(queues_of(vms))
-        heard = Look(vms, self._routers(now), depths, now)
+        heard = Look(vms, _lately(self.routers, now), depths, now, _lately(self.bridges, now))
         return replace(heard, vms=as_told(vms, heard.active))
 
-    def _routers(self, now: float) -> list[RouterStatus]:
-        heard = sorted(self.routers.values(), key=lambda router: router[1], reverse=True)
-        return [said for said, heard_at in heard if now - heard_at <= _ROUTER_GONE_S]
+
+Said = TypeVar("Said", RouterStatus, BridgeStatus)
+
+
+def _lately(said: Mapping[str, tuple[Said, float]], now: float) -> list[Said]:
+    """What was said lately, the last word first."""
+    heard = sorted(said.values(), key=lambda status: status[1], reverse=True)
+    return [status for status, heard_at in heard if now - heard_at <= _GONE_S]
 
 
 async def looks(chosen: Settings, url: str) -> AsyncGenerator[Look, None]:
@@ -72,7 +82,7 @@ async def looks(chosen: Settings, url: str) -> AsyncGenerator[Look, None]:
     """
     listener = Listener(Fleet(Rules.of(chosen)))
     bus = Bus(url, name="status", topology=shared())
-    await bus.listen([(HEARTBEATS, ""), (EVENTS, _ROUTER_KEY)], listener.hear)
+    await bus.listen([(HEARTBEATS, ""), *((EVENTS, key) for key in _KEYS)], listener.hear)
     await bus.start(_CONNECT_WITHIN_S)
     try:
         await _listen_a_little(listener, chosen.beat_interval_s * _LISTEN_BEATS)

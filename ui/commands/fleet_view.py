@@ -8,9 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bus.events import RouterStatus
+from bus.events import BridgeStatus, RouterStatus
 from bus.topology import DEAD, JOBS_RETURNED, JOBS_UNKNOWN, LANES, OPERATIONS, OVERFLOW, lane, parked_queue, vm_queue
 from telemetry.vm_view import VmView
+from ui.commands.bridge_view import bridge_lines
 from ui.commands.wording import printable, short
 
 NO_ROUTER = "No router is heard, so jobs stay in their lanes. Start one: `overspill router` (or `make up` for a stack)."
@@ -36,6 +37,8 @@ class Look:
     """The one heard last comes first."""
     depths: Mapping[str, int | None]
     now: float
+    bridges: Sequence[BridgeStatus] = ()
+    """The one heard last comes first."""
 
     @property
     def active(self) -> RouterStatus | None:
@@ -98,6 +101,7 @@ def as_json(look: Look) -> dict[str, Any]:
         "queues": counts(look),
         "active": look.active.router if look.active else None,
         "routers": [router.model_dump(mode="json") for router in look.routers],
+        "bridges": [bridge.model_dump(mode="json") for bridge in look.bridges],
         "waiting": reasons(look),
     }
 
@@ -120,7 +124,7 @@ def render(look: Look, thresholds: Thresholds) -> RenderableType:
     parts: list[RenderableType] = [_table(look, thresholds)] if look.vms else []
     waiting = "  ".join(f"{name} {count}" for name, count in counts(look).items())
     parts.append(Text(f"Waiting: {waiting}"))
-    parts += [Text(printable(line)) for line in router_lines(look)]
+    parts += [Text(printable(line)) for line in [*router_lines(look), *bridge_lines(look.bridges)]]
     parts += [Text(printable(f"- {reason}"), "yellow") for reason in [*reasons(look), *_not_served(look)]]
     return Group(*parts)
 

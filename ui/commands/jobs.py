@@ -15,12 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from rich.text import Text
 
 from bus import settings
+from bus.blobs import Blobs
 from bus.errors import OverspillError, ProblemError
 from bus.messages import ANONYMOUS, Answer
 from bus.problems import Problem
 from telemetry.process import set_up_logs
 from ui.commands.pictures import Names, expand, params_of, text_of
-from ui.stack.state import broker_url
+from ui.stack.state import broker_url, joined
 
 _CONNECT_WITHIN_S = 3.0
 _JOB_URN = "urn:overspill:job:"
@@ -99,7 +100,12 @@ def _outcomes(
 ) -> Iterator[tuple[Path, Answer | OverspillError]]:
     from producers.client import Client  # noqa: PLC0415 (a usage error doesn't wait for this import)
 
-    connection = Client(broker_url(chosen), connect_timeout_s=_CONNECT_WITHIN_S, max_image_bytes=chosen.max_image_bytes)
+    connection = Client(
+        broker_url(chosen),
+        connect_timeout_s=_CONNECT_WITHIN_S,
+        max_image_bytes=chosen.max_image_bytes,
+        blobs=Blobs.of(joined(chosen)),
+    )
     timeout_s = options["expiration_s"] + _ANSWER_GRACE_S
     with connection as client:
         answers = client.map(order.operation, order.images, order.params, window=window, timeout_s=timeout_s, **options)

@@ -10,7 +10,7 @@ import typer
 from bus import settings
 from telemetry import process
 from ui.commands import orders
-from ui.stack.state import broker_url
+from ui.stack.state import broker_url, joined
 
 Name = Annotated[str | None, typer.Option("--name", help="This VM's name on the bus (OVERSPILL_VM_NAME).")]
 Slots = Annotated[int | None, typer.Option("--slots", help="Jobs it runs at a time (OVERSPILL_SLOTS).")]
@@ -61,6 +61,6 @@ def agent(name: Name = None) -> None:
 
 
 def _ready_to_serve(**overrides: Any) -> tuple[settings.Settings, str]:
-    chosen = settings.load(**overrides)
+    chosen = joined(settings.load(**overrides))
     process.set_up_logs(chosen.log_level)
     return chosen, broker_url(chosen)

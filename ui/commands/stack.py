@@ -34,7 +34,10 @@ def up(
         bool, typer.Option("--wait", help="Start it in the background and return when everything is ready.")
     ] = False,
 ) -> None:
-    """Start a broker, two VMs and a router on this machine; Ctrl-C stops all of it."""
+    """Start a broker, two VMs, a router and a cloud to overflow into on this machine; Ctrl-C stops all of it.
+
+    The cloud is the Pub/Sub emulator, a service and a bridge; where it can't be had, the rest works without.
+    """
     chosen = settings.load()
     if wait:
         _up_in_background(chosen.state_dir)
@@ -95,7 +98,7 @@ def _wait_until_ready(supervisor: "subprocess.Popen[bytes]", state_dir: Path) ->
     while time.monotonic() < deadline:
         stack = state.running(state_dir)
         if stack is not None and stack.ready:
-            print("The stack is ready. Try: overspill submit photo.jpg -o sketch")
+            print("\n".join([*stack.lacking, "The stack is ready. Try: overspill submit photo.jpg -o sketch"]))
             return
         # One that another `up --wait` started counts as well: ours then ends, and we wait for the other.
         if supervisor.poll() is not None and stack is None:
@@ -112,7 +115,7 @@ def _last_lines(state_dir: Path) -> str:
 
 
 def down() -> None:
-    """Stop the running stack: VMs and router finish what they have begun, then the broker goes."""
+    """Stop the running stack: what runs jobs finishes what it has begun, then the broker goes."""
     stack = state.running(settings.load().state_dir)
     if stack is None:
         print("No stack runs here.")

@@ -6,10 +6,11 @@ from itertools import groupby
 from rich.text import Text
 
 from bus.events import Candidate, CloudSeen, JobEvent
-from ui.commands.wording import printable, short
+from ui.commands.wording import dollars, printable, short
 
 _COLOURS = {"done": "green", "failed": "red", "unanswerable": "red", "retried": "yellow", "parked": "yellow"}
 _ENDS = ("done", "failed", "unanswerable")
+_TOWARDS = ("routed", "sent")
 _INDENT = " " * 12
 _HEAD = ("  VM", "load", "RAM", "age", "held", "room", "end", "verdict")
 
@@ -81,6 +82,7 @@ def words(event: JobEvent) -> list[str]:
         event.waited_ms is not None and f"waited {short(event.waited_ms / 1000)}",
         event.ran_ms is not None and f"ran {short(event.ran_ms / 1000)}",
         event.eta_s is not None and _eta(event.eta_s),
+        event.cost is not None and f"estimated price {dollars(event.cost)}",
         event.problem and f"problem {event.problem}",
     ]
     parts = [part for part in told if part]
@@ -90,11 +92,11 @@ def words(event: JobEvent) -> list[str]:
 
 
 def _where(event: JobEvent) -> str | None:
-    if event.vm is None and event.route is None:
-        return None
-    towards = "to" if event.state == "routed" else "on"
-    place = event.vm or "the cloud"
-    return f"{towards} {place}{' in the cloud' if event.vm and event.route == 'cloud' else ''}"
+    towards = event.state in _TOWARDS
+    if event.route == "cloud":
+        there = f"on {event.vm} in the cloud" if event.vm else "in the cloud"
+        return "to the cloud" if towards else there
+    return f"{'to' if towards else 'on'} {event.vm}" if event.vm else None
 
 
 def _eta(eta_s: tuple[float, float]) -> str:
@@ -122,7 +124,7 @@ def _of_vm(seen: Candidate, *, chosen: bool) -> Row:
 
 def _of_cloud(seen: CloudSeen, *, chosen: bool) -> Row:
     verdict = seen.why or ("open" if seen.open else "closed")
-    cost = f", estimated price {seen.cost:.2g}" if seen.cost else ""
+    cost = f", estimated price {dollars(seen.cost)}" if seen.cost else ""
     return (_mark("cloud", chosen=chosen), "", "", "", "", "", _end(seen.end_s, 0), f"{verdict}{cost}")
 
 

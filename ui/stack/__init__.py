@@ -1,4 +1,4 @@
-"""The stack of one machine: a broker of its own, two VMs and a router, as supervised child processes.
+"""The stack of one machine: broker, two VMs, a router, and a cloud to overflow into, as supervised child processes.
 
-Pure decisions (`plan`, `lines`) beside thin shells (`rabbitmq`, `supervisor`); started by `overspill up`.
+Pure decisions (`plan`, `cloud`) beside thin shells (`rabbitmq`, `emulator`, `supervisor`); started by `overspill up`.
 """

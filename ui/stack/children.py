@@ -5,14 +5,14 @@ import subprocess
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from ui.stack.plan import BROKER, Program
+from ui.stack.plan import Program
 from ui.stack.processes import die_with_us, kill_group
-from ui.stack.rabbitmq import PrivateBroker
 
 Say = Callable[[str, str], None]
 """Says one line in the name of a program."""
 
 _TICK_S = 0.05
+_STARTING_GRACE_S = 2.0
 
 
 class Child(Protocol):
@@ -74,33 +74,60 @@ class ProgramChild:
             await _end_of(process)
 
 
-class BrokerChild:
-    """The private broker as a child."""
+class Server(Protocol):
+    """A server that others wait for: it is there when it answers, and comes back where it was."""
 
-    name = BROKER
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The server itself."""
 
-    def __init__(self, broker: PrivateBroker) -> None:
-        self._broker = broker
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
 
-    def spawn(self) -> str:
-        """Start the broker without waiting; returns the URL at which it will answer. Raises SetupError."""
-        self._broker.spawn()  # not in another thread: the kernel ties the child to the thread that starts it
-        return self._broker.url()
+    def spawn(self) -> None:
+        """Start it without waiting. Raises SetupError."""
+
+    def wait_ready(self) -> None:
+        """Wait until it answers. Raises SetupError when it doesn't."""
+
+    def stop(self, grace_s: float) -> None:
+        """Stop it, and all that belongs to it."""
+
+
+class ServerChild:
+    """A broker, or the emulator of one, as a child."""
+
+    def __init__(self, name: str, server: Server, say: Say) -> None:
+        self.name = name
+        self._server = server
+        self._say = say
+        self._answers = False
+
+    def spawn(self) -> None:
+        """Start it without waiting. Raises SetupError."""
+        self._answers = False
+        self._server.spawn()  # not in another thread: the kernel ties the child to the thread that starts it
 
     async def wait_ready(self) -> None:
-        """Wait until the broker answers. Raises SetupError when it doesn't."""
-        await asyncio.to_thread(self._broker.wait_ready)
+        """Wait until it answers. Raises SetupError when it doesn't."""
+        await asyncio.to_thread(self._server.wait_ready)
+        self._answers = True
+        self._say(self.name, "answers")
 
     async def run(self) -> int:
         """Wait for its end, having started it first where it does not run."""
-        if not self._broker.running:
+        if not self._server.running:
             self.spawn()
+        if not self._answers:
             await self.wait_ready()
-        return await _end_of(self._broker.process)
+        return await _end_of(self._server.process)
 
     async def stop(self, grace_s: float, hurry: asyncio.Event) -> None:
-        """Stop the broker and its epmd."""
-        await asyncio.to_thread(self._broker.stop, 0 if hurry.is_set() else grace_s)
+        """Stop it, and all that belongs to it. One that does not answer yet has nothing to finish."""
+        # A RabbitMQ that is asked to stop in the middle of its start goes on starting, and never stops.
+        grace_s = grace_s if self._answers else min(grace_s, _STARTING_GRACE_S)
+        await asyncio.to_thread(self._server.stop, 0 if hurry.is_set() else grace_s)
 
 
 async def _end_of(process: subprocess.Popen[bytes]) -> int:

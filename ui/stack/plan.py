@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bus.events import AnyEvent, Heartbeat, RouterStatus
+from bus.events import AnyEvent, BridgeStatus, Heartbeat, RouterStatus
+from ui.stack import cloud
 
 BROKER = "broker"
 ROUTER = "router"
@@ -26,12 +27,21 @@ class Program:
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
-def programs(overspill: Sequence[str], amqp_url: str, cores: int) -> tuple[Program, ...]:
-    """Router and VMs, each started through the command line `overspill`; the VMs share the `cores` processors."""
-    environ = {"AMQP_URL": amqp_url, "PYTHONUNBUFFERED": "1"}
+def programs(
+    overspill: Sequence[str], environ: Mapping[str, str], cores: int, parts: cloud.Parts, port: int
+) -> tuple[Program, ...]:
+    """Router, VMs and what of the cloud is to be, each started through the command line `overspill`.
+
+    `environ` tells all of them the stack's addresses. The VMs share the `cores` processors; the cloud service listens
+    on the loopback `port`.
+    """
+    environ = {**environ, "PYTHONUNBUFFERED": "1"}
     slots = str(max(1, cores // len(VMS)))
     vms = (Program(name, (*overspill, "vm", "--name", name, "--slots", slots), environ) for name in VMS)
-    return (Program(ROUTER, (*overspill, ROUTER), environ), *vms)
+    service = Program(cloud.SERVICE, (*overspill, "cloud-service"), environ | cloud.service_environ(port))
+    bridge = Program(cloud.BRIDGE, (*overspill, "bridge"), environ)
+    found = (Program(ROUTER, (*overspill, ROUTER), environ), *vms, service, bridge)
+    return tuple(program for program in found if program.name in {ROUTER, *VMS} | parts.names)
 
 
 def failures_after(failures: int, ran_s: float) -> int:
@@ -51,19 +61,28 @@ def ended(status: int) -> str:
     return f"ended with status {status}"
 
 
-@dataclass(slots=True)
 class Readiness:
     """Which parts of the stack have said that they work."""
 
-    waiting: set[str] = field(default_factory=lambda: {ROUTER, *VMS})
+    def __init__(self, cloud_parts: frozenset[str] = frozenset()) -> None:
+        """`cloud_parts` are waited for as well, though the stack works without."""
+        self.waiting: frozenset[str] = frozenset({ROUTER, *VMS} | cloud_parts)
 
     def note(self, event: AnyEvent) -> str | None:
         """Take in an event; returns the part that is ready because of it, the first time."""
-        part = _ready_part(event)
+        return self.ready(_ready_part(event))
+
+    def ready(self, part: str) -> str | None:
+        """Take in that a part works; returns its name, the first time."""
         if part not in self.waiting:
             return None
-        self.waiting.discard(part)
+        self.waiting -= {part}
         return part
+
+    @property
+    def works(self) -> bool:
+        """Whether jobs are answered: everything works but perhaps the cloud."""
+        return not self.waiting & {ROUTER, *VMS}
 
     @property
     def complete(self) -> bool:
@@ -72,9 +91,15 @@ class Readiness:
 
 
 def _ready_part(event: AnyEvent) -> str:
-    if isinstance(event, Heartbeat) and event.worker == "ready":
-        return event.vm
-    return ROUTER if isinstance(event, RouterStatus) and event.active else ""
+    match event:
+        case Heartbeat(worker="ready"):
+            return event.vm
+        case RouterStatus(active=True):
+            return ROUTER
+        case BridgeStatus(active=True, state="ready"):
+            return cloud.BRIDGE
+        case _:
+            return ""
 
 
 def log_line(name: str, text: str, colour: int | None) -> str:
@@ -83,11 +108,12 @@ def log_line(name: str, text: str, colour: int | None) -> str:
     return f"\x1b[{colour}m{column}\x1b[0m {text}" if colour is not None else f"{column} {text}"
 
 
-def welcome(log: Path, *, started_broker: bool, amqp_url: str) -> tuple[str, ...]:
+def welcome(log: Path, *, started_broker: bool, amqp_url: str, of_cloud: Sequence[str] = ()) -> tuple[str, ...]:
     """What to say when everything is ready."""
     return (
         "everything is ready",
         f"broker   {amqp_url}" + ("" if started_broker else " (yours, from AMQP_URL)"),
+        *of_cloud,
         f"logs     {log}",
         "try      overspill submit photo.jpg -o sketch",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from bus.errors import SetupError
-from bus.settings import Settings
+from bus.settings import Settings, services_of, services_text
 from ui.stack.processes import write_private
 
 NOT_RUNNING = "No stack runs here. Start one with `make up` or `overspill up`, or set AMQP_URL."
@@ -25,6 +25,8 @@ class Stack:
     ready: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
     """Addresses, by the names of the environment variables that clients read."""
+    lacking: list[str] = field(default_factory=list)
+    """What it works without, and how to get it; a line each."""
 
     @property
     def alive(self) -> bool:
@@ -70,11 +72,42 @@ def running(state_dir: Path) -> Stack | None:
     return stack if stack.alive else None
 
 
+def joined(settings: Settings) -> Settings:
+    """The settings, with the addresses that they leave open as the running stack tells them, where one runs.
+
+    Whoever names a broker of their own means another system than the stack: then nothing is added. Whoever names a
+    cloud has said all of it.
+    """
+    stack = running(settings.state_dir)
+    if stack is None or settings.amqp_url not in {None, stack.environ.get("AMQP_URL")}:
+        return settings
+    told = stack.environ
+    update: dict[str, object] = {
+        "amqp_url": told.get("AMQP_URL"),
+        "blobs": settings.blobs or told.get("OVERSPILL_BLOBS"),
+    }
+    if not (settings.cloud_project or settings.cloud_services or settings.pubsub_emulator_host):
+        update["cloud_project"] = told.get("OVERSPILL_CLOUD_PROJECT")
+        update["cloud_services"] = services_of(told.get("OVERSPILL_CLOUD_SERVICES", ""))
+        update["pubsub_emulator_host"] = told.get("PUBSUB_EMULATOR_HOST")
+    return settings.model_copy(update=update)
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """The addresses in the settings, by the names of the environment variables that say them; `joined` reads them."""
+    said = {
+        "AMQP_URL": settings.amqp_url,
+        "PUBSUB_EMULATOR_HOST": settings.pubsub_emulator_host,
+        "OVERSPILL_CLOUD_PROJECT": settings.cloud_project,
+        "OVERSPILL_CLOUD_SERVICES": services_text(settings.cloud_services),
+        "OVERSPILL_BLOBS": settings.blobs,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
 def broker_url(settings: Settings) -> str:
     """The broker to use: AMQP_URL's, else that of the running stack. Raises SetupError when there is neither."""
-    if settings.amqp_url:
-        return settings.amqp_url
-    stack = running(settings.state_dir)
-    if stack is None or "AMQP_URL" not in stack.environ:
+    url = joined(settings).amqp_url
+    if not url:
         raise SetupError(NOT_RUNNING)
-    return stack.environ["AMQP_URL"]
+    return url

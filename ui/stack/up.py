@@ -10,19 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from bus import topology
-from bus.errors import BadInput, SetupError
-from bus.events import read_event
-from bus.rabbit import Bus, Delivery
+from bus.errors import SetupError
 from bus.settings import Settings
-from ui.stack import plan, state
-from ui.stack.children import BrokerChild, Child, ProgramChild, Say
-from ui.stack.rabbitmq import PrivateBroker
+from ui.stack import cloud, emulator, extras, plan, state
+from ui.stack.children import Child, ProgramChild, Say
+from ui.stack.processes import free_port
+from ui.stack.ready import Watch
+from ui.stack.servers import Servers
 from ui.stack.supervisor import Supervisor
 
 _COLOURS = {"up": 37, plan.BROKER: 33, plan.ROUTER: 36, "vm1": 32, "vm2": 35}
+_COLOURS |= {cloud.EMULATOR: 33, cloud.SERVICE: 34, cloud.BRIDGE: 36}
+_EXTRA_OF = {cloud.SERVICE: "service", cloud.BRIDGE: "bridge"}
 _LOG_BYTES = 5 << 20
-_BROKER_ANSWERS_WITHIN_S = 15.0
+_CLOUD_READY_WITHIN_S = 15.0
+"""Waited for the cloud, once the rest works. It comes when it comes: jobs are answered without."""
 _SETTLES_WITHIN_S = 15.0
 """After its last job a VM still has its answers confirmed."""
 
@@ -39,9 +41,11 @@ class Up:
         self._say = say
         self._cores = cores
         self._overspill = overspill
+        self._parts = cloud.parts(settings, _missing())
         self._stack = state.ours()
-        self._broker: list[BrokerChild] = []
+        self._servers = Servers(settings.state_dir, say)
         self._programs: list[Child] = []
+        self._watching: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Start everything, say when it is ready, and run until told to stop. Raises SetupError."""
@@ -52,66 +56,81 @@ class Up:
                 await self._start(supervisor)
                 await supervisor.wait_for_stop()
         finally:
-            # The router and the VMs finish and answer what they have begun: the broker must outlive them.
             self._say("up", "stopping")
-            await supervisor.stop(self._programs, self._broker)
+            await self._stop_watching()
+            # What runs jobs finishes and answers what it has begun: broker and emulator must outlive them.
+            await supervisor.stop(self._programs, [*self._servers.emulators, *self._servers.brokers])
             state.forget(self._settings.state_dir)
             self._say("up", "stopped")
 
     async def _start(self, supervisor: Supervisor) -> None:
-        url = self._settings.amqp_url or self._spawn_broker()
+        for line in self._parts.lacking:
+            self._say("up", line)
+        port = free_port()
+        chosen = self._servers.spawn(self._settings, self._parts, port)
         # Together with the broker: they load for seconds, and wait for it by themselves.
-        for program in plan.programs(self._overspill, url, self._cores):
+        addresses = state.addresses(chosen)
+        for program in plan.programs(self._overspill, addresses, self._cores, self._parts, port):
             child = ProgramChild(program, self._environ, self._say)
             self._programs.append(child)
             supervisor.keep(child)
+        for server in self._servers.emulators:
+            supervisor.keep(server)
         if not await supervisor.unless_stopped(self._broker_answers(supervisor)):
             return
-        self._note(replace(self._stack, environ={"AMQP_URL": url}))
-        if await supervisor.unless_stopped(all_ready(url, self._settings, self._say)):
+        self._note(replace(self._stack, environ=addresses, lacking=list(self._parts.lacking)))
+        if await supervisor.unless_stopped(self._ready(chosen, port)):
             self._note(replace(self._stack, ready=True))
-            log = state.log_file(self._settings.state_dir)
-            for line in plan.welcome(log, started_broker=self._settings.amqp_url is None, amqp_url=url):
-                self._say("up", line)
-
-    def _spawn_broker(self) -> str:
-        """Start a broker of our own; returns the URL at which it will answer."""
-        self._say("up", "starting a private RabbitMQ; this takes a few seconds")
-        child = BrokerChild(PrivateBroker(self._settings.state_dir / "broker"))
-        self._broker.append(child)
-        return child.spawn()
 
     async def _broker_answers(self, supervisor: Supervisor) -> None:
-        for child in self._broker:
+        for child in self._servers.brokers:
             await child.wait_ready()
             supervisor.keep(child)
-            self._say(plan.BROKER, "answers")
+
+    async def _ready(self, chosen: Settings, service_port: int) -> None:
+        """Wait until jobs are answered, and a while for the cloud; then say so. Raises SetupError."""
+        url = chosen.amqp_url or ""
+        readiness = plan.Readiness(self._parts.names)
+        watch = Watch.of(url, readiness, self._say, service_port=service_port, heartbeat_s=chosen.amqp_heartbeat_s)
+        self._watching = asyncio.create_task(watch.run())
+        await _first(self._watching, watch.works)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(watch.complete.wait(), _CLOUD_READY_WITHIN_S)
+        log = state.log_file(chosen.state_dir)
+        of_cloud = cloud.welcome(self._parts, chosen, readiness.waiting)
+        for line in plan.welcome(log, started_broker=bool(self._servers.brokers), amqp_url=url, of_cloud=of_cloud):
+            self._say("up", line)
+
+    async def _stop_watching(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
 
     def _note(self, stack: state.Stack) -> None:
         self._stack = stack
         state.write(self._settings.state_dir, stack)
 
 
-async def all_ready(url: str, settings: Settings, say: Say) -> None:
-    """Wait until the router has the lanes and every VM's heartbeat says ready."""
-    readiness = plan.Readiness()
-    done = asyncio.Event()
+async def _first(task: "asyncio.Task[None]", event: asyncio.Event) -> None:
+    """Wait for the event, but not beyond the end of the task. Raises what the task raised."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if task.done():
+        task.result()
 
-    def note(delivery: Delivery) -> None:
-        with contextlib.suppress(BadInput):
-            part = readiness.note(read_event(delivery.message.body))
-            if part is not None:
-                say(part, "is ready")
-        if readiness.complete:
-            done.set()
 
-    bus = Bus(url, name="overspill up", topology=topology.shared(), heartbeat_s=settings.amqp_heartbeat_s)
+def _missing() -> dict[str, str]:
+    """Which parts of the cloud can't run on this machine, and the remedy."""
+    found = {}
+    for part in (cloud.SERVICE, cloud.BRIDGE):
+        if modules := extras.missing(_EXTRA_OF[part]):
+            found[part] = f"{', '.join(modules)} not installed ({extras.remedy(_EXTRA_OF[part])})"
     try:
-        await bus.start(_BROKER_ANSWERS_WITHIN_S)
-        await bus.listen([(topology.EVENTS, "vm.heartbeat.*"), (topology.EVENTS, "router.status")], note)
-        await done.wait()
-    finally:
-        await bus.close()
+        emulator.find()
+    except SetupError as error:
+        found[cloud.EMULATOR] = str(error).rstrip(".")
+    return found
 
 
 @contextlib.contextmanager

@@ -12,8 +12,10 @@ from producers.client.request import (
     JobOptions,
     Request,
     check_window,
+    claimed,
     fingerprint,
     job_message,
+    must_stay,
     read_image,
     repeated_id,
 )
@@ -107,3 +109,26 @@ def test_a_window_without_room_is_refused() -> None:
     check_window(1)
     with pytest.raises(ValueError, match="window=0"):
         check_window(0)
+
+
+def test_a_claim_takes_the_place_of_the_picture() -> None:
+    claim = "pictures/20300131/" + "0" * 32
+    message = claimed(message_for(user="ann"), claim)
+    job = Job.from_message(message, NOW_MS, trusted=False)
+    assert (job.claim, job.body, job.user) == (claim, b"", "ann")
+    assert message.message_id == "job-1"
+
+
+def test_a_picture_too_large_for_a_message_may_be_read_where_there_is_a_store() -> None:
+    assert read_image(bytes(5), 4, 5) == bytes(5)
+    assert read_image(bytes(4), 4, 3) == bytes(4)  # a store that takes less than a message does
+    for most_stored, limit, remedy in ((None, 4, "OVERSPILL_BLOBS"), (5, 5, "OVERSPILL_MAX_CLAIM_BYTES")):
+        with pytest.raises(BadInput, match=remedy) as raised:
+            read_image(bytes(6), 4, most_stored)
+        assert raised.value.problem.limit == limit
+
+
+def test_what_must_stay_on_the_site_is_told_how() -> None:
+    problem = must_stay(20, 10).problem
+    assert (problem.slug, problem.limit) == ("too-many-bytes", 10)
+    assert "a folder" in (problem.remedy or "")

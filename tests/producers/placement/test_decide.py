@@ -5,6 +5,7 @@ from bus.events import CloudSeen
 from producers.placement.choices import SHOWN, Overflow, Park, Rules, ToVm, Wait, Wish
 from producers.placement.decide import place
 from producers.placement.policies import POLICIES
+from producers.placement.receipts import replay
 from producers.placement.scene import Known
 from tests.producers.placement.scenes import (
     CLOSED,
@@ -17,6 +18,7 @@ from tests.producers.placement.scenes import (
     fleets,
     known,
     policies,
+    routed,
     wishes,
 )
 
@@ -122,7 +124,18 @@ def test_a_big_job_finds_its_room_past_many_vms_with_too_little() -> None:
 
 def test_no_vm_ever_heard_waits_and_says_so() -> None:
     assert choose(known()) == Wait("no VM is alive (none was ever heard)")
-    assert choose(known(), cloud=OPEN) == Wait("no VM is alive (none was ever heard)")
+    assert choose(known(), cloud=OPEN, local=True) == Wait("no VM is alive (none was ever heard)")
+
+
+@every_policy
+def test_what_no_vm_can_do_the_cloud_does_while_it_is_open(policy: str) -> None:
+    lost = choose(known(), policy, OPEN)
+    assert isinstance(lost, Overflow)
+    assert (lost.reason, lost.candidates, lost.cloud) == ("no VM is alive (none was ever heard)", (), OPEN)
+    unserved = choose(known(beat()), policy, OPEN, operation="caption")
+    assert isinstance(unserved, Overflow)
+    assert unserved.reason == "no VM serves caption (vm1 does not serve caption: not offered)"
+    assert replay(routed(lost)) == replay(routed(unserved)) == "cloud"
 
 
 def test_vms_that_take_no_jobs_are_named_in_the_reason() -> None:
@@ -141,7 +154,7 @@ def test_an_operation_nobody_serves_is_parked_with_the_reason() -> None:
     vms = known(beat("vm1", not_served={"caption": "no weights: run `overspill models pull`"}), beat("vm2"))
     why = "vm1 does not serve caption: no weights: run `overspill models pull`; vm2 does not serve caption: not offered"
     assert choose(vms, operation="caption") == Park(f"no VM serves caption ({why})")
-    assert isinstance(choose(vms, cloud=OPEN, operation="caption"), Park)
+    assert isinstance(choose(vms, cloud=OPEN, operation="caption", local=True), Park)
 
 
 def test_of_many_vms_that_do_not_serve_it_few_are_named() -> None:
@@ -177,9 +190,9 @@ def test_every_choice_is_sound(vms: Known, wish: Wish, policy: str, cloud: Cloud
         case Overflow():
             assert cloud.open
             assert not wish.local
-            assert able
         case Park():
             assert not able
+            assert wish.local or not cloud.open
         case Wait():
             assert policy == "predictive" or not any(
                 view.room >= min(wish.slots, view.slots, view.capacity) > 0 for view in able

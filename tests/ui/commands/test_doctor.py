@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bus.settings import Settings
 from tests.ui.commands.conftest import Overspill
-from ui.commands.doctor import emulator_jar, has_plugins
+from ui.commands.doctor import examine, has_plugins
+from ui.commands.findings import Finding
 
 
 @pytest.mark.broker
@@ -25,17 +27,21 @@ def test_a_broker_that_does_not_answer_fails(overspill: Overspill) -> None:
     assert "correct AMQP_URL" in ran.stdout
 
 
-def test_the_emulator_is_found_beside_gcloud(tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    gcloud = tmp_path / "bin" / "gcloud"
-    gcloud.touch()
-    assert emulator_jar(None) is None
-    assert emulator_jar(str(gcloud)) is None
-    lib = tmp_path / "platform" / "pubsub-emulator" / "lib"
-    lib.mkdir(parents=True)
-    (lib / "cloud-pubsub-emulator-0.8.20-all.jar").touch()
-    (tmp_path / "link").symlink_to(gcloud)
-    assert emulator_jar(str(tmp_path / "link")) == str(lib / "cloud-pubsub-emulator-0.8.20-all.jar")
+def test_a_blob_store_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    assert of_blobs(tmp_path / "blobs").level == "ok"
+    assert not [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+
+
+def test_a_blob_store_that_does_not_work_fails(tmp_path: Path) -> None:
+    (tmp_path / "blobs").touch()
+    finding = of_blobs(tmp_path / "blobs")
+    assert finding.level == "fail"
+    assert "blobs" in finding.detail
+
+
+def of_blobs(folder: Path) -> Finding:
+    chosen = Settings(blobs=f"file://{folder}", state_dir=folder.parent)
+    return next(finding for finding in examine(chosen) if finding.subject == "blob store")
 
 
 def test_plugins_are_found_where_packages_put_them(tmp_path: Path) -> None:

@@ -1,15 +1,10 @@
 """What the doctor makes of what it sees."""
 
-import tomllib
-from pathlib import Path
-
 import pytest
 
 from bus.settings import MIB, Settings
 from ui.commands import findings
-from ui.commands.findings import EXTRAS, Finding
-
-PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
+from ui.commands.findings import Finding
 
 
 @pytest.mark.parametrize(
@@ -24,8 +19,11 @@ PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
         (findings.private_broker(None, has_plugin=True), "ok"),
         (findings.private_broker(None, has_plugin=False), "fail"),
         (findings.private_broker("RabbitMQ isn't installed. Install it.", has_plugin=False), "fail"),
-        (findings.emulator(java=True, jar="x.jar"), "ok"),
-        (findings.emulator(java=False, jar="x.jar"), "warn"),
+        (findings.emulator("x.jar", None), "ok"),
+        (findings.emulator("", "The emulator lacks Java. Get it."), "warn"),
+        (findings.blobs(None, None, 16 * MIB), "ok"),
+        (findings.blobs("file:///b", None, 16 * MIB), "ok"),
+        (findings.blobs("gs://b", "refused", 16 * MIB), "fail"),
         (findings.disk("/", 100 * MIB), "fail"),
         (findings.disk("/", 1000 * MIB), "warn"),
         (findings.disk("/", 9000 * MIB), "ok"),
@@ -40,7 +38,10 @@ def test_how_grave_it_is(finding: Finding, level: str) -> None:
 
 def test_what_is_lacking_is_named_with_its_remedy() -> None:
     assert findings.packages("vm", ["cv2"]).remedy == "pip install 'overspill[vm]'"
-    assert findings.emulator(java=False, jar=None).detail.startswith("Java and the emulator's jar not found")
+    assert findings.packages("service", ["uvicorn"]).detail.endswith("only needed where the cloud service runs.")
+    lacking = findings.emulator("", "The emulator lacks Java. Run `apt-get install x`, or set Y.")
+    assert lacking.detail == "The emulator lacks Java; only needed to try the cloud path here."
+    assert lacking.remedy == "Run `apt-get install x`, or set Y."
     assert "3.10.9 is too old" in findings.python((3, 10, 9)).detail
 
 
@@ -61,8 +62,3 @@ def test_times_that_do_not_fit() -> None:
 def test_failing_is_what_fails_the_examination() -> None:
     assert not findings.failed([findings.ports(None), findings.packages("vm", ["cv2"])])
     assert findings.failed([findings.ports(None), findings.ports("none")])
-
-
-def test_every_optional_part_is_looked_at() -> None:
-    optional = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
-    assert set(EXTRAS) == set(optional) - {"dev"}

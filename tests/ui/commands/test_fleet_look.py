@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bus.events import Heartbeat, RouterStatus, event_message
+from bus.events import BridgeStatus, Heartbeat, RouterStatus, event_message
 from bus.messages import Message
 from bus.rabbit import Bus
 from bus.settings import Settings
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.broker
 STANDBY = RouterStatus(router="router b 2", at_ms=0, routed=0, active=False)
 BEAT = Heartbeat(vm="vm1", session="s", started_ms=0, seq=1, at_ms=0, cpu_percent=1, ram_percent=1, cores=1, slots=1)
 STATUS = RouterStatus(router="router a 1", at_ms=0, routed=7, quarantined={"vm1": "its worker is stuck"})
+BRIDGE = BridgeStatus(bridge="bridge a 1", state="full", at_ms=0, in_flight=3)
 
 
 async def tell_everything(url: str) -> None:
@@ -26,6 +27,7 @@ async def tell_everything(url: str) -> None:
             bus.post(HEARTBEATS, Message(b"garbage", "vm.heartbeat.vm1"))
             bus.post(EVENTS, event_message(STATUS, STATUS.key))
             bus.post(EVENTS, event_message(STANDBY, STANDBY.key))
+            bus.post(EVENTS, event_message(BRIDGE, BRIDGE.key))
             await asyncio.sleep(0.05)
 
 
@@ -40,6 +42,7 @@ async def test_a_look_holds_all_that_is_said(amqp_url: str) -> None:
     assert [vm.state for vm in second.vms] == ["quarantined"]
     assert sorted(router.router for router in second.routers) == ["router a 1", "router b 2"]
     assert second.active == STATUS
+    assert second.bridges == [BRIDGE]
     assert first.depths["vm.vm1"] is None
     assert first.depths["lane.00"] == 0
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bus.events import Heartbeat, RouterStatus, UserBacklog
+from bus.events import BridgeStatus, Heartbeat, RouterStatus, UserBacklog
 from telemetry.fleet import Fleet
 from ui.commands.fleet_view import (
     NO_ACTIVE,
@@ -190,3 +190,10 @@ def test_a_lost_vm_is_lost_whatever_was_asked(told: dict[str, Any]) -> None:
 
 def row_of(vm: str, look: Look) -> list[str]:
     return next(line for line in shown(look).splitlines() if line.startswith(vm)).split()
+
+
+def test_the_bridges_are_told_to_people_and_to_programs() -> None:
+    look = replace(look_at(beat_of()), bridges=(BridgeStatus(bridge="b 1\x1b", state="full", at_ms=0, in_flight=32),))
+    assert "Bridge: b 1\N{REPLACEMENT CHARACTER}, full, 32 jobs in the cloud" in shown(look)
+    assert as_json(look)["bridges"][0]["in_flight"] == 32
+    assert as_json(look_at())["bridges"] == []

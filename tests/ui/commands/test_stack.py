@@ -79,6 +79,7 @@ def test_up_in_the_background_returns_when_ready_and_down_ends_it(
     amqp_url: str, state_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AMQP_URL", amqp_url)
+    monkeypatch.setenv("OVERSPILL_CLOUD", "none")
 
     commands.up(wait=True)
     stack = state.running(state_dir)
@@ -86,6 +87,8 @@ def test_up_in_the_background_returns_when_ready_and_down_ends_it(
     commands.env()
     commands.down()
 
-    assert f"AMQP_URL={amqp_url}\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "no cloud: it is turned off (OVERSPILL_CLOUD=none)" in said
+    assert f"AMQP_URL={amqp_url}\n" in said
     assert state.running(state_dir) is None
     assert replace(stack).alive is False

@@ -90,7 +90,12 @@ def test_clocks_that_differ_are_shown_as_they_are() -> None:
         (step("retried", vm="vm1", route="vm", attempt=2, reason="vm1 is lost"), ["on vm1", "attempt 2: vm1 is lost"]),
         (step("failed", problem="cancelled", reason="by anna"), ["problem cancelled: by anna"]),
         (step("routed", route="cloud"), ["to the cloud"]),
-        (step("done", route="cloud", vm="rev-7", ran_ms=90_000), ["on rev-7 in the cloud", "ran 1 min 30 s"]),
+        (step("sent", route="cloud", cost=0.00017), ["to the cloud", "estimated price $0.00017"]),
+        (
+            step("done", route="cloud", vm="rev-7", ran_ms=90_000, cost=0.0042),
+            ["on rev-7 in the cloud", "ran 1 min 30 s", "estimated price $0.0042"],
+        ),
+        (step("retried", route="cloud", reason="the budget is spent"), ["in the cloud: the budget is spent"]),
         (step("running"), []),
     ],
 )
@@ -100,7 +105,7 @@ def test_a_step_in_words(event: JobEvent, said: list[str]) -> None:
 
 def test_the_cloud_is_a_row_of_the_receipt() -> None:
     chosen = step("routed", route="cloud", cloud=CloudSeen(open=True, end_s=4, cost=0.00017), candidates=(VM1,))
-    assert " ".join(receipt(chosen)[-1].split()) == "> cloud 4.00 s open, estimated price 0.00017"
+    assert " ".join(receipt(chosen)[-1].split()) == "> cloud 4.00 s open, estimated price $0.00017"
     assert receipt(chosen)[1].startswith("  vm1")
     closed = step("waiting", cloud=CloudSeen(open=False))
     assert [line.split() for line in receipt(closed)][-1] == ["cloud", "?", "closed"]

@@ -1,4 +1,4 @@
-"""A stand-in for the `overspill` command whose router and VMs only say that they are there, so that it starts at once.
+"""A stand-in for the `overspill` command whose programs only say that they are there, so that it starts at once.
 
 `stand_in.py up` is the real `up` with these; settings come from the environment as always.
 """
@@ -7,11 +7,12 @@ import asyncio
 import os
 import sys
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pika
 
 from bus import settings
-from bus.events import Heartbeat, RouterStatus, event_message, heartbeat_key
+from bus.events import BridgeStatus, Heartbeat, RouterStatus, event_message, heartbeat_key
 from bus.messages import Message
 from bus.topology import EVENTS, HEARTBEATS
 from ui.stack import state
@@ -29,6 +30,9 @@ def message(arguments: list[str]) -> tuple[str, Message]:
     if arguments[0] == "router":
         status = RouterStatus(router="stand-in", at_ms=0, routed=0)
         return EVENTS, event_message(status, status.key)
+    if arguments[0] == "bridge":
+        bridge = BridgeStatus(bridge="stand-in", state="ready", at_ms=0)
+        return EVENTS, event_message(bridge, bridge.key)
     name = arguments[arguments.index("--name") + 1]
     beat = Heartbeat(
         vm=name,
@@ -45,8 +49,18 @@ def message(arguments: list[str]) -> tuple[str, Message]:
     return HEARTBEATS, event_message(beat, heartbeat_key(name))
 
 
+class Service(BaseHTTPRequestHandler):
+    """A cloud service that is ready."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/ready" else 404)
+        self.end_headers()
+
+
 def say_that_we_are_there(arguments: list[str]) -> None:
     say(f"my pid is {os.getpid()}")
+    if arguments[0] == "cloud-service":
+        HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Service).serve_forever()
     exchange, said = message(arguments)
     connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
     channel = connection.channel()

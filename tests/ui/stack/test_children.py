@@ -1,11 +1,12 @@
 import asyncio
 import os
+import subprocess
 import sys
 from dataclasses import dataclass, field
 
 import pytest
 
-from ui.stack.children import ProgramChild
+from ui.stack.children import ProgramChild, ServerChild
 from ui.stack.plan import Program
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
@@ -85,3 +86,44 @@ async def test_stopping_what_does_not_run_is_no_work(heard: Heard) -> None:
     await program.stop(60, asyncio.Event())
 
     assert heard.lines == []
+
+
+class Sleeper:
+    """A server that answers at once."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(["true"])
+        self.process.wait()
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def spawn(self) -> None:
+        self.process = subprocess.Popen(["sleep", "60"])
+
+    def wait_ready(self) -> None:
+        assert self.running
+
+    def stop(self, grace_s: float) -> None:
+        self.process.terminate()
+        self.process.wait(grace_s or 10)
+
+
+async def test_a_server_is_started_again_and_says_each_time_that_it_answers(heard: Heard) -> None:
+    server = Sleeper()
+    child = ServerChild("s", server, heard.say)
+    child.spawn()
+    await child.wait_ready()
+    heard.news.clear()
+
+    running = asyncio.create_task(child.run())
+    await asyncio.sleep(0)  # it waits for the end by now
+    server.process.terminate()
+    assert await running == -15
+    running = asyncio.create_task(child.run())
+    await heard.news.wait()
+    await child.stop(10, asyncio.Event())
+
+    assert await running == -15
+    assert heard.lines == [("s", "answers")] * 2

@@ -4,11 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.events import Heartbeat, RouterStatus, VmEvent
+from bus.events import BridgeStatus, Heartbeat, RouterStatus, VmEvent
 from ui.stack import plan
+from ui.stack.cloud import BRIDGE, SERVICE, Parts
 from ui.stack.plan import Readiness
 
 ROUTER = RouterStatus(router="r", at_ms=0, routed=0)
+BRIDGED = BridgeStatus(bridge="b", state="ready", at_ms=0)
+ADDRESSES = {"AMQP_URL": "amqp://b", "PUBSUB_EMULATOR_HOST": "e:1"}
 
 
 def beat(vm: str, worker: str = "ready") -> Heartbeat:
@@ -29,17 +32,27 @@ def beat(vm: str, worker: str = "ready") -> Heartbeat:
 
 
 def test_a_stack_is_a_router_and_two_vms_on_one_broker() -> None:
-    router, vm1, vm2 = plan.programs(["overspill"], "amqp://b", cores=8)
+    router, vm1, vm2 = plan.programs(["overspill"], ADDRESSES, 8, Parts(), 4000)
 
     assert router.command == ("overspill", "router")
     assert vm1.command == ("overspill", "vm", "--name", "vm1", "--slots", "4")
     assert vm2.command == ("overspill", "vm", "--name", "vm2", "--slots", "4")
-    assert {program.environ["AMQP_URL"] for program in (router, vm1, vm2)} == {"amqp://b"}
+    assert all(program.environ.items() >= ADDRESSES.items() for program in (router, vm1, vm2))
+
+
+def test_its_cloud_is_a_service_of_one_slot_and_a_bridge() -> None:
+    *_, service, bridge = plan.programs(["overspill"], ADDRESSES, 8, Parts(service=True, bridge=True), 4000)
+
+    assert service.command == ("overspill", "cloud-service")
+    assert service.environ.items() >= {*ADDRESSES.items(), ("PORT", "4000"), ("OVERSPILL_SLOTS", "1")}
+    assert bridge.command == ("overspill", "bridge")
+    assert bridge.environ.items() >= ADDRESSES.items()
+    assert "PORT" not in bridge.environ
 
 
 @pytest.mark.parametrize(("cores", "slots"), [(1, "1"), (2, "1"), (3, "1"), (4, "2"), (16, "8")])
 def test_the_vms_share_the_processors_and_have_a_slot_at_least(cores: int, slots: str) -> None:
-    assert {program.command[-1] for program in plan.programs([], "", cores)[1:]} == {slots}
+    assert {program.command[-1] for program in plan.programs([], {}, cores, Parts(), 0)[1:]} == {slots}
 
 
 def test_restarts_back_off_up_to_a_cap() -> None:
@@ -72,8 +85,23 @@ def test_everything_is_ready_when_the_router_and_both_vms_have_said_so() -> None
     assert readiness.note(VmEvent(state="ready", vm="vm2", at_ms=0)) is None
     assert readiness.note(ROUTER.model_copy(update={"active": False})) is None
     assert readiness.note(ROUTER) == "router"
-    assert not readiness.complete
+    assert not readiness.works
     assert readiness.note(beat("vm2")) == "vm2"
+    assert readiness.works
+    assert readiness.complete
+
+
+def test_jobs_are_answered_before_the_cloud_is_ready() -> None:
+    readiness = Readiness(frozenset({BRIDGE, SERVICE}))
+    for event in (ROUTER, beat("vm1"), beat("vm2")):
+        readiness.note(event)
+
+    assert (readiness.works, readiness.complete) == (True, False)
+    assert readiness.note(BRIDGED.model_copy(update={"active": False})) is None
+    assert readiness.note(BRIDGED.model_copy(update={"state": "broken"})) is None
+    assert readiness.note(BRIDGED) == BRIDGE
+    assert readiness.ready(SERVICE) == SERVICE
+    assert readiness.ready(SERVICE) is None
     assert readiness.complete
 
 
@@ -83,10 +111,11 @@ def test_a_log_line_names_its_program_in_a_column() -> None:
 
 
 def test_the_welcome_says_what_to_try_and_whose_broker_it_is() -> None:
-    ours = "\n".join(plan.welcome(Path("stack.log"), started_broker=True, amqp_url="amqp://b"))
+    ours = "\n".join(plan.welcome(Path("stack.log"), started_broker=True, amqp_url="amqp://b", of_cloud=["cloud x"]))
     theirs = "\n".join(plan.welcome(Path("stack.log"), started_broker=False, amqp_url="amqp://b"))
 
     assert "overspill submit photo.jpg -o sketch" in ours
     assert "amqp://b" in ours
+    assert "cloud x" in ours
     assert "yours" not in ours
     assert "yours" in theirs

@@ -65,3 +65,49 @@ def test_the_broker_is_the_given_one_then_that_of_the_stack(tmp_path: Path) -> N
 
     assert state.broker_url(ours) == "amqp://stack"
     assert state.broker_url(given) == "amqp://given"
+
+
+CLOUD = {
+    "PUBSUB_EMULATOR_HOST": "e:1",
+    "OVERSPILL_CLOUD_PROJECT": "overspill",
+    "OVERSPILL_CLOUD_SERVICES": "sketch=http://a,http://b",
+    "OVERSPILL_BLOBS": "file:///blobs",
+}
+
+
+@pytest.fixture
+def stack_dir(tmp_path: Path) -> Path:
+    """The folder of a stack that runs."""
+    state.write(tmp_path, replace(state.ours(), environ={"AMQP_URL": "amqp://stack", **CLOUD}))
+    return tmp_path
+
+
+@pytest.mark.parametrize("url", [None, "amqp://stack"], ids=["none named", "its own named"])
+def test_the_addresses_that_the_settings_leave_open_are_the_stacks(stack_dir: Path, url: str | None) -> None:
+    joined = state.joined(Settings(amqp_url=url, state_dir=stack_dir))
+
+    assert state.addresses(joined) == {"AMQP_URL": "amqp://stack", **CLOUD}
+    assert joined.cloud_services == (("sketch", "http://a"), ("", "http://b"))
+
+
+@pytest.mark.parametrize(
+    "named", [{"cloud_project": "p"}, {"cloud_services": "http://s"}, {"pubsub_emulator_host": "x:1"}]
+)
+def test_who_names_a_cloud_has_said_all_of_it(stack_dir: Path, named: dict[str, str]) -> None:
+    given = Settings.model_validate({"state_dir": stack_dir, "blobs": "gs://b", **named})
+
+    expected = {**state.addresses(given), "AMQP_URL": "amqp://stack"}
+    assert state.addresses(state.joined(given)) == expected
+
+
+def test_who_names_another_broker_does_not_mean_the_stack(stack_dir: Path) -> None:
+    given = Settings(amqp_url="amqp://another", state_dir=stack_dir)
+
+    assert state.joined(given) == given
+
+
+def test_without_a_stack_the_settings_are_as_they_are(tmp_path: Path) -> None:
+    given = Settings(amqp_url=None, state_dir=tmp_path)
+
+    assert state.joined(given) == given
+    assert state.addresses(given) == {}

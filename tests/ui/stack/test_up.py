@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 @contextmanager
 def up(state_dir: Path, **environ: str) -> Iterator["subprocess.Popen[str]"]:
-    inherited = {key: value for key, value in os.environ.items() if key != "AMQP_URL"}
+    inherited = {key: value for key, value in os.environ.items() if key != "AMQP_URL"} | {"OVERSPILL_CLOUD": "none"}
     process = subprocess.Popen(
         [*stand_in.HERE, "up"],
         env=inherited | {"OVERSPILL_STATE_DIR": str(state_dir), "PYTHONPATH": str(ROOT)} | environ,
@@ -57,7 +57,7 @@ def test_a_stack_gets_ready_mends_itself_and_leaves_nothing(amqp_url: str, tmp_p
         assert started.keys() == {"router", "vm1", "vm2"}
         stack = state.running(tmp_path)
         assert stack is not None
-        assert stack.environ == {"AMQP_URL": amqp_url}
+        assert stack.environ == {"AMQP_URL": amqp_url, "OVERSPILL_BLOBS": f"file://{tmp_path}/blobs"}
 
         os.kill(started["vm1"], signal.SIGKILL)
         assert any(line.startswith("vm1    | killed; starting it again") for line in until(process, "again in"))
@@ -73,6 +73,21 @@ def test_a_stack_gets_ready_mends_itself_and_leaves_nothing(amqp_url: str, tmp_p
     assert not [pid for pid in started.values() if psutil.pid_exists(pid)]
     assert not state.state_file(tmp_path).exists()
     assert "everything is ready" in state.log_file(tmp_path).read_text()
+
+
+@pytest.mark.broker
+def test_a_stack_without_a_cloud_says_so_and_one_with_a_cloud_where_it_is(amqp_url: str, tmp_path: Path) -> None:
+    with up(tmp_path / "without", AMQP_URL=amqp_url) as process:
+        assert any("OVERSPILL_CLOUD=none" in line for line in until(process, "everything is ready"))
+        process.send_signal(signal.SIGTERM)
+
+    elsewhere = {"OVERSPILL_CLOUD": "http", "OVERSPILL_CLOUD_SERVICES": "http://pool.example"}
+    with up(tmp_path / "with", AMQP_URL=amqp_url, **elsewhere) as process:
+        said = until(process, "try  ")
+        process.send_signal(signal.SIGTERM)
+
+    assert "bridge | is ready" in said
+    assert "up     | cloud    http://pool.example" in said
 
 
 @pytest.mark.broker

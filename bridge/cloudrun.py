@@ -1,0 +1,244 @@
+"""The cloud service: what Cloud Run runs. Takes jobs by Pub/Sub's push and over plain HTTP, and computes as a VM does.
+
+docs/cloud-service.md tells its HTTP interface.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import uvicorn
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bridge import logs, tracing
+from bridge.callers import Callers
+from bridge.computing import Computing, ComputingConfig, NotServed
+from bridge.envelope import Parcel, read_push
+from bridge.faults import ALWAYS, HANDLED, on_error, on_surprise, problem_response
+from bridge.publishing import PubSubResults, Results
+from bridge.pushes import Pushes
+from bridge.uploads import Upload, read_body, read_upload
+from bus.errors import BadInput, SetupError
+from bus.messages import Job
+from bus.problems import Kind, Problem, bad_field
+from bus.settings import MIB, Settings
+from bus.topology import OPERATIONS
+from consumers.answers import Kept, problem_of
+from consumers.claims import Claims
+from telemetry import process
+from telemetry.machine import Machine
+
+log = logging.getLogger(__name__)
+
+PUSH_BYTES: Final = 15_000_000
+"""The largest push: 10,000,000 bytes are 13,333,336 in base64, beside a hundred attributes."""
+LARGE_BYTES: Final = 1_000_000
+"""From here on a push is taken apart in a thread: it takes milliseconds in which no other request would be heard."""
+KEEP_ALIVE_S: Final = 65
+"""Who calls again soon needs no new connection."""
+BACKLOG: Final = 128
+SETTLE_S: Final = 10.0
+"""After the longest run: time to publish its answer before the service ends."""
+
+
+class Service:
+    """The endpoints, and all they share."""
+
+    def __init__(self, settings: Settings, computing: Computing, claims: Claims, results: Results | None) -> None:
+        """Without `results` nothing can be pushed. Raises SetupError when the settings leave a door open."""
+        self._callers = Callers.of(settings)
+        self._computing = computing
+        self._project = settings.cloud_project
+        self._most_bytes = settings.max_image_bytes
+        kept_bytes = settings.answers_kept_mib * MIB
+        self._pushes = None if results is None else Pushes(computing, claims, results, kept_bytes)
+
+    async def push(self, request: Request) -> Response:
+        """A job by Pub/Sub: 204 once its answer is published."""
+        if self._pushes is None:
+            raise HTTPException(404, "Nothing is pushed here: OVERSPILL_CLOUD is not `pubsub`.")
+        await self._callers.admit_push(request.headers)
+        with self._computing.place():
+            parcel = await _parcel(request)
+            with self._logged({**request.headers, **parcel.attributes}, ticket=parcel.ticket):
+                await _taken(self._pushes, parcel)
+        return Response(status_code=204)
+
+    async def call(self, request: Request) -> Response:
+        """A job over plain HTTP, answered in the response."""
+        await self._callers.admit_call(request.headers)
+        operation = request.path_params["operation"]
+        if operation not in OPERATIONS:
+            raise BadInput(_unknown(f"{operation[:80]!r} is not an operation; there are {', '.join(OPERATIONS)}."))
+        with self._computing.place(), self._logged(request.headers, operation=operation):
+            job = _job(request, operation, await read_upload(request, self._most_bytes))
+            try:
+                kept = await self._computing.run(job, request.headers.get("link"))
+            except NotServed as reason:
+                raise BadInput(_unknown(f"{operation} is not served here: {reason}.")) from None
+            log.info("%s: answered after %s ms", operation, kept.headers.get("ran_ms", 0))
+        return _answered(kept)
+
+    async def health(self, _request: Request) -> Response:
+        """Whether the process is alive."""
+        return JSONResponse({"status": "alive"}, headers=ALWAYS)
+
+    async def ready(self, _request: Request) -> Response:
+        """Whether it takes jobs, and which."""
+        served = self._computing.served
+        if served is None:
+            raise HTTPException(503, "The service is loading, or going away.", {"retry-after": "1"})
+        told = {"operations": served.operations, "not_served": served.not_served, "slots": self._computing.slots}
+        return JSONResponse(told, headers=ALWAYS)
+
+    @contextlib.contextmanager
+    def _logged(self, headers: Mapping[str, str], **fields: str) -> Iterator[None]:
+        """Log what happens inside with these fields, and under the trace that the headers tell."""
+        with logs.bound(**fields, **tracing.log_fields(tracing.trace_of(headers), self._project)):
+            yield
+
+
+async def _parcel(request: Request) -> Parcel:
+    try:
+        text = await read_body(request, PUSH_BYTES)
+        return await asyncio.to_thread(read_push, text) if len(text) > LARGE_BYTES else read_push(text)
+    except BadInput as error:
+        status = 413 if error.problem.type == Kind.TOO_MANY_BYTES.urn else 400
+        raise HTTPException(status, error.problem.detail) from None
+
+
+async def _taken(pushes: Pushes, parcel: Parcel) -> None:
+    try:
+        await pushes.take(parcel)
+    except BadInput as error:
+        raise HTTPException(400, error.problem.detail) from None
+
+
+def _job(request: Request, operation: str, upload: Upload) -> Job:
+    headers = request.headers
+    try:
+        return Job.model_validate(
+            {
+                "id": uuid.uuid4().hex,
+                "operation": operation,
+                "body": upload.body,
+                "params": upload.params,
+                "deadline_ms": headers.get("deadline-ms"),
+                "claim": headers.get("claim"),
+            }
+        )
+    except ValidationError as error:
+        raise BadInput(bad_field(error, names={"deadline_ms": "deadline-ms"})) from None
+
+
+def _answered(kept: Kept) -> Response:
+    told = {"vm": "x-overspill-vm", "model": "x-overspill-model", "ran_ms": "x-overspill-ran-ms"}
+    headers = {name: str(kept.headers[key]) for key, name in told.items() if kept.headers.get(key) is not None}
+    problem = problem_of(kept)
+    if problem is not None:
+        return problem_response(problem, headers)
+    return Response(kept.body, headers={**headers, **ALWAYS}, media_type=kept.content_type)
+
+
+def _unknown(detail: str) -> Problem:
+    return Problem.of(Kind.UNKNOWN_OPERATION, detail, field="operation", remedy="GET /ready tells what is served here.")
+
+
+def build(settings: Settings, computing: Computing, claims: Claims, results: Results | None) -> Starlette:
+    """The application. Without `results` nothing can be pushed. Raises SetupError when a door would be left open."""
+    service = Service(settings, computing, claims, results)
+    routes = [
+        Route("/push", service.push, methods=["POST"]),
+        Route("/v1/{operation}", service.call, methods=["POST"]),
+        Route("/health", service.health, methods=["GET"]),
+        Route("/ready", service.ready, methods=["GET"]),
+    ]
+    handlers: Any = {**dict.fromkeys(HANDLED, on_error), Exception: on_surprise}
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+class _Server(uvicorn.Server):
+    """Ends when we say so: signals are our process's own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+async def serve_until(stop: asyncio.Event, settings: Settings, results: Results | None, port: socket.socket) -> None:
+    """Serve on `port` until `stop`, then take nothing more, finish what runs, and end the processes that compute.
+
+    Raises SetupError when the settings leave a door open.
+    """
+    machine, claims = Machine(), Claims.of(settings)
+    computing = Computing(ComputingConfig.of(settings, machine.cores, machine.memory_bytes), claims)
+    server = _Server(_config(build(settings, computing, claims, results), settings.job_timeout_s + SETTLE_S))
+    # Loading takes seconds, and jobs that come meanwhile wait for it: a cold start is then paid once, not by a refusal.
+    computing.load()
+    try:
+        serving = asyncio.create_task(server.serve([port]))
+        await process.unless_set(stop, _over(serving))
+        computing.drain()
+        server.should_exit = True
+        await serving
+    finally:
+        await computing.close()
+
+
+async def _over(task: "asyncio.Task[None]") -> None:
+    await asyncio.wait({task})
+
+
+def _config(app: Starlette, grace_s: float) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=round(grace_s),
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 is any free one. Raises SetupError when it can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise SetupError(
+            f"The cloud service can't listen on {host}, port {port} ({error.strerror}): set PORT to a free one, or "
+            "OVERSPILL_SERVICE_HOST to an address of this machine."
+        ) from None
+
+
+def serve_cloud(settings: Settings) -> None:
+    """Run the cloud service until SIGINT or SIGTERM. Raises SetupError naming what is missing."""
+    logs.set_up(settings.log_level, as_json=settings.k_service is not None)
+    process.run(lambda stop: _serve(stop, settings))
+
+
+async def _serve(stop: asyncio.Event, settings: Settings) -> None:
+    # Looking for credentials may ask the network.
+    results = await asyncio.to_thread(PubSubResults, settings) if settings.cloud == "pubsub" else None
+    try:
+        with listen(settings.service_host, settings.port) as port:
+            log.info("cloud service on http://%s:%d", *port.getsockname()[:2])
+            await serve_until(stop, settings, results, port)
+    finally:
+        if results is not None:
+            await results.close()

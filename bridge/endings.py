@@ -1,0 +1,133 @@
+"""How a bridge ends jobs: answered, handed home, or buried.
+
+Each of these returns once the broker has confirmed it, with the event that tells of it, for the caller to settle first
+and then post; or None when the connection was lost meanwhile, and the job comes again.
+"""
+
+import asyncio
+import logging
+import time
+from typing import Any, Final, Literal
+
+from bridge.checks import at_home
+from bus.errors import BusError, Disconnected, Refused, Unroutable
+from bus.events import JobEvent, event_message
+from bus.messages import Answer, Job, Message, cut, told_id_of, unreadable
+from bus.problems import Problem
+from bus.rabbit import Bus
+from bus.replies import bury, send_answer
+from bus.topology import EVENTS, JOBS_LANES
+
+log = logging.getLogger(__name__)
+
+AGAIN_S: Final = 1.0
+"""Before a lane, or the dead queue, that took no message is tried again."""
+State = Literal["sent", "retried", "done", "failed", "unanswerable"]
+
+
+class Endings:
+    """The endings of one bridge. `answered` counts jobs whose caller was there, `gone` those whose wasn't."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self.answered = 0
+        self.gone = 0
+
+    async def answer(self, job: Job, answer: Answer, *, cost: float | None = None) -> JobEvent | None:
+        """Send an answer to who waits for it. A gone caller is counted, and his answer dropped."""
+        problem = answer.problem
+        told: dict[str, Any] = {name: getattr(answer, name) for name in ("vm", "waited_ms", "ran_ms")} | {"cost": cost}
+        if problem is not None:
+            told |= {"problem": problem.slug, "reason": problem.detail}
+        try:
+            await send_answer(self._bus, answer.to_message(job.reply_to or ""))
+        except Disconnected:
+            return None
+        except Unroutable as error:
+            self.gone += 1
+            return event(job, "unanswerable", **{**told, "reason": str(error)})
+        except Refused as error:
+            return await self.bury(job, f"the answer could not be delivered: {error}")
+        self.answered += 1
+        return event(job, "done" if problem is None else "failed", **told)
+
+    async def refuse(self, job: Job, problem: Problem, **headers: Any) -> JobEvent | None:
+        """Answer a job with a problem."""
+        return await self.answer(job, Answer.refusal(job, problem, attempt=job.attempt, **headers))
+
+    async def hand_home(self, job: Job, reason: str) -> JobEvent | None:
+        """Give a job back to the router, as if it had not been placed."""
+        log.info("job %s goes home: %s", job.id, reason)
+        while True:
+            # To the lanes, where no client sends: what a job tells there of its attempts is believed.
+            message = at_home(job).to_message(job.operation, now_ms())
+            try:
+                await self._bus.publish(JOBS_LANES, message)
+            except Disconnected:
+                return None
+            except BusError as error:
+                log.warning("job %s could not be handed home (%s); trying again", job.id, error)
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return event(job, "retried", reason=reason)
+
+    async def bury(self, job: Job, reason: str) -> JobEvent | None:
+        """Keep a job for the operator, who is the only one to learn of it."""
+        kept = await self.keep(job.to_message(job.operation, now_ms()), reason)
+        return event(job, "unanswerable", reason=reason) if kept else None
+
+    async def keep(self, message: Message, reason: str) -> bool:
+        """Put a message into the dead queue; False when the connection was lost."""
+        log.warning("job %s goes to the dead queue: %s", told_id_of(message), reason)
+        while True:
+            try:
+                await bury(self._bus, message, reason)
+            except Disconnected:
+                return False
+            except BusError:
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return True
+
+    async def refuse_unread(self, message: Message, problem: Problem) -> JobEvent | None:
+        """Answer what can't be read as a job; one that names nowhere to answer is kept for the operator."""
+        answer = unreadable(message, problem)
+        told: dict[str, Any] = {"job": told_id_of(message), "operation": cut(message.routing_key), "at_ms": now_ms()}
+        told |= {"reason": problem.detail, "problem": problem.slug}
+        if answer is None:
+            kept = await self.keep(message, problem.detail)
+            return JobEvent(state="unanswerable", **told) if kept else None
+        try:
+            await send_answer(self._bus, answer)
+        except Disconnected:
+            return None
+        except BusError as error:
+            self.gone += 1
+            return JobEvent(state="unanswerable", **{**told, "reason": str(error)})
+        return JobEvent(state="failed", **told)
+
+    def post(self, told: JobEvent) -> None:
+        """Tell a step of a job."""
+        self._bus.post(EVENTS, event_message(told, told.key))
+
+
+def event(job: Job, state: State, **told: Any) -> JobEvent:
+    """A step of a job in the cloud; `vm` is the revision that ran it, as in its answer."""
+    return JobEvent(
+        state=state,
+        job=job.id,
+        operation=job.operation,
+        user=job.user,
+        at_ms=now_ms(),
+        route="cloud",
+        attempt=job.attempt,
+        placement=job.placement,
+        pixels=job.pixels,
+        traceparent=job.traceparent,
+        **told,
+    )
+
+
+def now_ms() -> int:
+    """Milliseconds since the Unix epoch."""
+    return time.time_ns() // 1_000_000

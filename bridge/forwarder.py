@@ -1,0 +1,232 @@
+"""From `overflow` to the cloud: each job checked, its ticket written, its parcel sent, and only then acked."""
+
+import asyncio
+import logging
+import time
+import uuid
+from dataclasses import replace
+from typing import Final
+
+from bridge.checks import Bury, GoHome, Refuse, check
+from bridge.cloud import CloudDown, Unsendable
+from bridge.endings import event, now_ms
+from bridge.envelope import job_parcel
+from bridge.pictures import Stowed
+from bridge.shift import Shift
+from bridge.tasks import Tasks
+from bridge.ticket_queue import TicketQueue
+from bridge.tickets import Ticket, due_ms
+from bus.blobs import BlobsDown
+from bus.errors import BadInput, BusError, Disconnected
+from bus.events import JobEvent
+from bus.messages import Job
+from bus.rabbit import Consumer, Delivery
+from bus.topology import OVERFLOW
+from consumers.cancels import Cancels
+
+log = logging.getLogger(__name__)
+
+PREFETCH: Final = 8
+"""Jobs in hand at a time. A ticket's confirm and a publish take some 50 ms together, so eight of them keep up with more
+than a hundred jobs a second; and eight of the largest pictures are 128 MiB."""
+QUIET_S: Final = 0.05
+"""In which what the last acks made room for has come."""
+
+
+class Forwarder:
+    """Sends the jobs of one shift. A cloud that does not keep what it has taken gets each on loan from the broker."""
+
+    def __init__(self, shift: Shift, queue: TicketQueue, cancels: Cancels, *, timeout_s: float) -> None:
+        """`timeout_s` is how long the cloud's answer is waited for, seconds."""
+        self._shift = shift
+        self._queue = queue
+        self._cancels = cancels
+        self._timeout_s = timeout_s
+        self._in_hand = Tasks()
+        self._consumer: Consumer | None = None
+        self._closed = False
+
+    async def open(self, most: int) -> None:
+        """Begin to take jobs; `most` of them may be in the cloud at a time."""
+        if self._closed:
+            return
+        prefetch = PREFETCH if self._shift.cloud.keeps else PREFETCH + most
+        consumer = await self._shift.bus.consume(OVERFLOW, self._on_delivery, prefetch=prefetch)
+        if self._closed:
+            await self._shift.bus.cancel(consumer)
+        else:
+            self._consumer = consumer
+
+    async def close(self, grace_s: float) -> None:
+        """Take no more, and wait for those in hand, `grace_s` seconds at most; what is left is the broker's again."""
+        self._closed = True
+        if self._consumer is not None:
+            # RabbitMQ 3.10 ends the connection when a delivery is on its way to a consumer that ends. With nothing
+            # settled there is none, while jobs wait.
+            self._shift.withhold()
+            await asyncio.sleep(QUIET_S if self._shift.bus.connected else 0)
+            await self._shift.bus.cancel(self._consumer)
+            self._shift.release()
+        await self._in_hand.wait(grace_s)
+        await self._in_hand.cancel()
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        self._in_hand.spawn(self._take(delivery))
+
+    async def _take(self, delivery: Delivery) -> None:
+        try:
+            await self._forward(delivery)
+        except Exception:
+            # A fault of ours must not hold the job until the broker loses patience: it is answered by the router.
+            log.exception("a job could not be forwarded")
+            self._shift.bus.reject(delivery, requeue=False)
+
+    async def _forward(self, delivery: Delivery) -> None:
+        shift = self._shift
+        try:
+            job = Job.from_message(delivery.message, now_ms())
+        except BadInput as error:
+            self._over(delivery, None, await shift.endings.refuse_unread(delivery.message, error.problem))
+            return
+        before = shift.tickets.of_placement(job.placement)
+        if self._is_dealt_with(job):
+            shift.ack(delivery)
+        elif before is not None and (shift.tickets.is_ending(before.number) or not shift.cloud.keeps):
+            # It is being answered at this moment, or is there for sure: settled with that.
+            shift.tickets.hold(before, _bare(delivery))
+        elif (why := self._why_not(job, before)) is not None:
+            await self._end(delivery, job, why)
+        else:
+            await self._send(delivery, job, self._ticket(job, before), is_new=before is None)
+
+    def _is_dealt_with(self, job: Job) -> bool:
+        """Whether only the ack of this placement was lost."""
+        memory = self._shift.memory
+        return job.placement in memory.ended or (self._shift.cloud.keeps and job.placement in memory.sent)
+
+    def _why_not(self, job: Job, before: Ticket | None) -> Refuse | Bury | GoHome | None:
+        """Why the job is not sent. `before` is its ticket, when a bridge got as far as that without acking the job."""
+        now = now_ms()
+        why = check(job, now, cancelled=self._cancels.cover(job, now))
+        if why is not None:
+            return why
+        in_flight = len(self._shift.tickets) - (before is not None)
+        gate = self._shift.gate
+        refusal = gate.refusal(job.operation, len(job.body), in_flight, time.monotonic(), time.time())
+        return None if refusal is None else GoHome(refusal)
+
+    async def _end(self, delivery: Delivery, job: Job, why: Refuse | Bury | GoHome) -> None:
+        endings = self._shift.endings
+        before = self._shift.tickets.of_placement(job.placement)
+        ticket = None if before is None else self._shift.tickets.take(before.number)
+        match why:
+            case Refuse(problem):
+                told = await endings.refuse(job, problem)
+            case Bury(reason):
+                told = await endings.bury(job, reason)
+            case GoHome(reason):
+                if job.site == "local":
+                    log.error("job %s is kept on local machines and came to the bridge: not sent", job.id)
+                told = await endings.hand_home(job, reason)
+        self._over(delivery, job.placement, told, ticket)
+
+    def _over(
+        self, delivery: Delivery, placement: str | None, told: JobEvent | None, ticket: Ticket | None = None
+    ) -> None:
+        """A job has ended here, unless the connection was lost (no `told`): then it comes again."""
+        if told is None:
+            return
+        self._shift.memory.ended.add(placement)
+        self._shift.ack(delivery)
+        if ticket is None:
+            self._shift.endings.post(told)
+        else:
+            self._shift.end(ticket, told)
+
+    def _ticket(self, job: Job, before: Ticket | None) -> Ticket:
+        """The job's ticket, in flight from here on: nothing has been awaited since the gate let it through."""
+        shift, sent_ms = self._shift, now_ms()
+        cost = shift.gate.budget.estimate(job.operation, len(job.body))
+        shift.gate.sent(cost, time.monotonic(), sent_ms / 1000)
+        ticket = Ticket(
+            number=before.number if before else uuid.uuid4().hex,
+            job=job.model_copy(update={"body": b""}),
+            sent_ms=sent_ms,
+            due_ms=due_ms(job, sent_ms, self._timeout_s),
+            bytes=len(job.body),
+            cost=cost,
+            claim=before.claim if before else None,
+        )
+        shift.tickets.send(ticket)
+        return ticket
+
+    async def _send(self, delivery: Delivery, job: Job, ticket: Ticket, *, is_new: bool) -> None:
+        shift = self._shift
+        try:
+            stowed = await self._stow(job, ticket)
+            ticket = ticket.model_copy(update={"claim": stowed.claim or ticket.claim})
+            if not await self._write(delivery, ticket, is_new=is_new):
+                shift.unsent(ticket)
+                return
+            # What was called off meanwhile is not sent: its ticket is there, and settled with its answer.
+            if ticket.number in shift.tickets:
+                await shift.cloud.send(job_parcel(stowed.job, ticket.number, sent_ms=now_ms(), link=stowed.link))
+        except CloudDown as error:
+            if not isinstance(error, Unsendable):
+                shift.failed(str(error), ticket)
+            await self._home(delivery, job, ticket, str(error))
+        except (BlobsDown, BusError) as error:
+            await self._home(delivery, job, ticket, str(error))
+        else:
+            self._sent(delivery, ticket)
+        finally:
+            shift.tickets.sent(ticket.number)
+
+    async def _stow(self, job: Job, ticket: Ticket) -> Stowed:
+        if ticket.claim is not None:  # by who wrote the ticket
+            job = job.model_copy(update={"body": b"", "claim": ticket.claim})
+        return await self._shift.pictures.stow(job, self._shift.cloud.largest_bytes)
+
+    async def _write(self, delivery: Delivery, ticket: Ticket, *, is_new: bool) -> bool:
+        """Make sure that the job's caller can be answered whatever becomes of us; False when the connection was lost.
+
+        Raises BusError when the broker does not take the ticket.
+        """
+        shift = self._shift
+        if not shift.bus.is_live(delivery):
+            return False  # it has come again already, or is with another bridge
+        if ticket.number in shift.tickets:
+            shift.tickets.send(ticket)  # its claim is known now
+        if not shift.cloud.keeps:
+            # From here on the cloud has the picture.
+            if not shift.tickets.hold(ticket, _bare(delivery)):
+                shift.ack(delivery)
+        elif is_new:
+            try:
+                await self._queue.write(ticket)
+            except Disconnected:
+                return False
+        return shift.bus.is_live(delivery)
+
+    def _sent(self, delivery: Delivery, ticket: Ticket) -> None:
+        if self._shift.cloud.keeps:
+            self._shift.memory.sent.add(ticket.job.placement)
+            self._shift.ack(delivery)
+        if ticket.number in self._shift.tickets:
+            self._shift.endings.post(event(ticket.job, "sent", cost=ticket.cost))
+        self._shift.on_change()
+
+    async def _home(self, delivery: Delivery, job: Job, ticket: Ticket, reason: str) -> None:
+        """The job was not sent: hand it home, and its ticket is void."""
+        if self._shift.tickets.take(ticket.number) is None:
+            # It was answered meanwhile, or is at this moment: settled with that.
+            if not self._shift.tickets.hold(ticket, delivery):
+                self._shift.ack(delivery)
+            return
+        self._shift.unsent(ticket)
+        self._over(delivery, job.placement, await self._shift.endings.hand_home(job, reason), ticket)
+
+
+def _bare(delivery: Delivery) -> Delivery:
+    """A delivery to be settled, without the picture."""
+    return replace(delivery, message=replace(delivery.message, body=b""))

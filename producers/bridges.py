@@ -1,0 +1,137 @@
+"""What the bridges said lately, as far as it is to be believed. Pure.
+
+One bridge works at a time and others stand by, so a word counts while it is fresh and its bridge says it is the active
+one; of these, as many as the broker counts consumers of `overflow`, the latest first. So the last words of a bridge
+that has died do not add up with those of the one that took over from it, books included.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, TypeVar
+
+from bus.events import BridgeStatus
+
+FRESH_S: Final = 3.5
+"""Age up to which a bridge's word, or a count of consumers, is believed: three beats, and one that is a little late."""
+
+T = TypeVar("T", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a router has counted in all when it hears a word: jobs sent, their price, and jobs that have left the cloud.
+
+    The difference to now is what a word can't have told.
+    """
+
+    sent: int = 0
+    cost: float = 0.0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A bridge's word, and what the router had counted when it heard it at `at`, seconds."""
+
+    status: BridgeStatus
+    at: float
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words that count at one moment, the latest first."""
+
+    all: tuple[Word, ...] = ()
+
+    @cached_property
+    def ready(self) -> "Words":
+        """Those of bridges that take jobs."""
+        return Words(tuple(word for word in self.all if word.status.state == "ready"))
+
+    @cached_property
+    def since(self) -> Counts:
+        """What had been counted when the oldest of them was heard."""
+        return min((word.counts for word in self.all), key=lambda counts: counts.sent, default=Counts())
+
+    def most(self, of: Callable[[BridgeStatus], T | None]) -> T | None:
+        """The largest of what they tell; None where none tells it."""
+        return max((told for word in self.all if (told := of(word.status)) is not None), default=None)
+
+    def least(self, of: Callable[[BridgeStatus], T | None]) -> T | None:
+        """The smallest of what they tell; None where none tells it."""
+        return min((told for word in self.all if (told := of(word.status)) is not None), default=None)
+
+    def total(self, of: Callable[[BridgeStatus], int]) -> int:
+        """What they tell, added up."""
+        return sum(of(word.status) for word in self.all)
+
+    def serve(self, operation: str) -> bool:
+        """Whether one of them serves it; who names no operations serves all, and where no word counts it is hoped."""
+        told = [word.status.operations for word in self.all]
+        return not told or any(operation in operations or not operations for operations in told)
+
+
+class Bridges:
+    """Who consumes `overflow`, and what the bridges say of themselves."""
+
+    def __init__(self) -> None:
+        self._consumers = 0
+        self._waiting = 0
+        self._counted_at = 0.0
+        self._sent_by_then = 0
+        self._heard: dict[str, Word] = {}
+        self._words: tuple[float, Words] | None = None
+
+    def consumers(self, n: int, waiting: int, counts: Counts, now: float) -> None:
+        """`n` others consume `overflow`, in which `waiting` jobs wait for them, as the broker told just now."""
+        self._consumers, self._waiting, self._counted_at, self._sent_by_then = n, waiting, now, counts.sent
+        self._words = None
+
+    def heard(self, status: BridgeStatus, counts: Counts, now: float) -> None:
+        """A bridge told of itself."""
+        self._heard = {name: word for name, word in self._heard.items() if _fresh(word.at, now)}
+        self._heard[status.bridge] = Word(status, now, counts)
+        self._words = None
+
+    def alive(self, now: float) -> int:
+        """How many consume `overflow`; 0 when that was not asked lately."""
+        return self._consumers if _fresh(self._counted_at, now) else 0
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs lay in `overflow` when that was last asked."""
+        return self._waiting
+
+    def piled(self, counts: Counts) -> int:
+        """How many may lie there now, if none was taken since."""
+        return self._waiting + max(0, counts.sent - self._sent_by_then)
+
+    def words(self, now: float) -> Words:
+        """The words that count."""
+        if self._words is None or self._words[0] != now:  # many jobs are looked at in one moment
+            active = [word for word in self._fresh_words(now) if word.status.active]
+            words = Words(tuple(sorted(active, key=lambda word: -word.at)[: self.alive(now)]))
+            self._words = now, words
+        return self._words[1]
+
+    def absent(self, now: float) -> str:
+        """Why nobody takes jobs, when nobody consumes `overflow`: the active bridge says it, or nobody does."""
+        fresh = sorted(self._fresh_words(now), key=lambda word: -word.at)
+        active = next((word.status for word in fresh if word.status.active), None)
+        if active is not None:
+            return "the bridge takes no jobs yet" if active.state == "ready" else said(active)
+        return "no bridge is active yet, one stands by" if fresh else "no bridge is alive"
+
+    def _fresh_words(self, now: float) -> list[Word]:
+        return [word for word in self._heard.values() if _fresh(word.at, now)]
+
+
+def said(status: BridgeStatus) -> str:
+    """A bridge's state, and its reason."""
+    return status.state + (f": {status.reason}" if status.reason else "")
+
+
+def _fresh(at: float, now: float) -> bool:
+    return now - at <= FRESH_S

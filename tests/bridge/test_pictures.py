@@ -1,0 +1,84 @@
+"""Pictures and results too large for a message, in a store that is a folder."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge.pictures import Pictures, Result, Stowed
+from bus.blobs import Blobs, BlobsDown
+from bus.errors import BadInput
+from bus.messages import Job
+
+JOB = Job(id="j1", operation="sketch", body=b"0123456789")
+CLAIM = "results/20300131/" + 32 * "a"
+
+
+def pictures(folder: Path) -> Pictures:
+    return Pictures(Blobs(f"file://{folder}", most_bytes=100), largest_inline=5, link_s=60)
+
+
+NONE = Pictures(None, largest_inline=5, link_s=60)
+
+
+async def test_what_fits_is_sent_as_it_is(tmp_path: Path) -> None:
+    assert await NONE.stow(JOB, 10) == Stowed(JOB)
+    assert await pictures(tmp_path).stow(JOB, 10) == Stowed(JOB)
+    assert not list(tmp_path.iterdir())  # noqa: ASYNC240 (a folder of the test)
+
+
+async def test_what_does_not_fit_is_stowed_and_had_back(tmp_path: Path) -> None:
+    store = pictures(tmp_path)
+    stowed = await store.stow(JOB, 9)
+    assert stowed.claim is not None
+    assert (stowed.job.body, stowed.job.claim, stowed.link) == (b"", stowed.claim, None)
+    assert await store.fetch(stowed.job, stowed.claim) == JOB
+    store.remove(stowed.claim)
+    await store.close()
+    with pytest.raises(BadInput):
+        await store.fetch(stowed.job, stowed.claim)
+
+
+async def test_without_a_store_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(BlobsDown, match="without a blob store"):
+        await NONE.stow(JOB, 9)
+
+
+async def test_a_callers_claim_is_not_ours(tmp_path: Path) -> None:
+    job = JOB.model_copy(update={"body": b"", "claim": CLAIM})
+    assert await pictures(tmp_path).stow(job, 9) == Stowed(job)
+    assert await NONE.stow(job, 9) == Stowed(job)
+    assert await NONE.fetch(job, None) == job
+
+
+async def test_a_result_is_inline_where_it_fits(tmp_path: Path) -> None:
+    path = tmp_path / CLAIM
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"12345")
+    assert await pictures(tmp_path).result(CLAIM) == Result(b"12345", {}, CLAIM)
+    path.write_bytes(b"123456")
+    assert await pictures(tmp_path).result(CLAIM) == Result(b"", {"claim": CLAIM, "link": None})
+    with pytest.raises(BadInput, match="OVERSPILL_BLOBS"):
+        await NONE.result(CLAIM)
+
+
+async def test_what_is_old_is_swept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    old, new = tmp_path / "pictures/20200101/x", tmp_path / "pictures/29990101/x"
+    for path in (old, new):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+    caplog.set_level("INFO")
+    await pictures(tmp_path).sweep(60)
+    assert (old.exists(), new.exists()) == (False, True)
+    assert "swept 1 days" in caplog.text
+    await NONE.sweep(60)
+    NONE.remove(CLAIM)
+
+
+async def test_a_store_that_fails_is_told_and_does_no_harm(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    store = pictures(tmp_path / "file")
+    store.remove(CLAIM)
+    await store.sweep(60)
+    await store.close()
+    assert "until it is swept" in caplog.text
+    assert "could not be swept" in caplog.text
