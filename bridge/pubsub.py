@@ -28,7 +28,6 @@ SEND_S: Final = 45.0
 """The longest a parcel is tried to be sent, waiting for its turn included."""
 ON_ITS_WAY_BYTES: Final = 32 << 20
 """What is given to the publisher at a time: it keeps a copy of each parcel."""
-MENDED_S: Final = 1.0
 _THREADS: Final = 6
 _REMEDY: Final = "Run `overspill cloud init`, with the settings of the bridge and OVERSPILL_CLOUD_SERVICES."
 
@@ -181,17 +180,20 @@ class PubSubCloud:
     async def _mend(self) -> None:
         """Make what an emulator has lost. On Google what is missing was taken away: there `cloud init` alone acts."""
         clients = self._connected()
+        if not clients.emulated:
+            return
         loop = asyncio.get_running_loop()
+        asked_s = loop.time()
         async with self._mending:
-            if not clients.emulated or (self._mended_s and loop.time() - self._mended_s < MENDED_S):
+            if self._mended_s > asked_s:  # somebody else began to while we waited
                 return
-            wanted = resources.wanted(self._settings)
+            began_s = loop.time()
             try:
-                lines = await loop.run_in_executor(self._threads, apply, clients, wanted)
+                lines = await loop.run_in_executor(self._threads, apply, clients, resources.wanted(self._settings))
             except SetupError as error:
                 log.warning("The emulator is not as it should be: %s", error)
                 return
-            self._mended_s = loop.time()
+            self._mended_s = began_s
         made = [line for line in lines if not line.endswith(": there")]
         if made:
             log.info("Made on the emulator: %s.", "; ".join(made))

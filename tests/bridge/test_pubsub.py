@@ -127,7 +127,6 @@ async def test_a_topic_that_is_gone_is_made_anew_on_an_emulator(chosen: Settings
     clients = Clients(chosen)
     async with opened(chosen) as (cloud, _):
         clients.publisher.delete_topic(topic=resources.jobs_topic(chosen, "sketch"))
-        await asyncio.sleep(module.MENDED_S)
         await cloud.send(job())
     clients.close()
 

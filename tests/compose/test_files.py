@@ -64,7 +64,9 @@ def test_our_own_services_are_read_only_limited_and_without_a_way_out(name: str)
 def test_whoever_needs_a_server_waits_for_it(name: str) -> None:
     needed = {"bus": "rabbitmq", "cloud": "pubsub"}
     service = SERVICES[name]
-    assert service["depends_on"] == {needed[network]: {"condition": "service_healthy"} for network in service["networks"]}
+    assert service["depends_on"] == {
+        needed[network]: {"condition": "service_healthy"} for network in service["networks"]
+    }
 
 
 def test_what_stands_in_for_the_cloud_has_no_way_to_the_broker() -> None:
