@@ -19,14 +19,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bridge import logs, tracing
-from bridge.callers import Callers
-from bridge.computing import Computing, ComputingConfig, NotServed
 from bridge.envelope import Parcel, read_push
-from bridge.faults import ALWAYS, HANDLED, on_error, on_surprise, problem_response
-from bridge.publishing import PubSubResults, Results
-from bridge.pushes import Pushes
-from bridge.uploads import Upload, read_body, read_upload
+from bridge.service import logs, tracing
+from bridge.service.callers import Callers
+from bridge.service.computing import Computing, ComputingConfig, NotServed
+from bridge.service.faults import ALWAYS, HANDLED, on_error, on_surprise, problem_response
+from bridge.service.publishing import PubSubResults, Results
+from bridge.service.pushes import Pushes
+from bridge.service.uploads import Upload, read_body, read_upload
 from bus.errors import BadInput, SetupError
 from bus.messages import Job
 from bus.problems import Kind, Problem, bad_field

@@ -17,10 +17,10 @@ def cloud_of(settings: Settings) -> Cloud:
     try:
         # Each has packages of its own, which who uses the other need not have.
         if settings.cloud == "http":
-            from bridge.http_pool import HttpPool  # noqa: PLC0415
+            from bridge.pool.http_pool import HttpPool  # noqa: PLC0415
 
             return HttpPool(settings)
-        from bridge.pubsub import PubSubCloud  # noqa: PLC0415
+        from bridge.pubsub.pubsub_cloud import PubSubCloud  # noqa: PLC0415
 
         return PubSubCloud(settings)
     except ImportError as error:

@@ -15,11 +15,11 @@ from google.cloud import pubsub_v1
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from bridge import resources
 from bridge.envelope import Parcel
-from bridge.pubsub import PubSubCloud
-from bridge.pubsub_clients import Clients
-from bridge.setup import create
+from bridge.pubsub import resources
+from bridge.pubsub.clients import Clients
+from bridge.pubsub.pubsub_cloud import PubSubCloud
+from bridge.pubsub.setup import create
 from bus.settings import Settings
 from ui.stack.emulator import PubSubEmulator
 

@@ -5,7 +5,7 @@ import re
 from email.parser import BytesParser
 
 from bridge.cloud import Cloud
-from bridge.http_pool import HttpPool, Patience
+from bridge.pool.http_pool import HttpPool, Patience
 from bus.messages import Job
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from bus.settings import Settings

@@ -5,10 +5,10 @@ import uuid
 
 from bridge.cloud import Cloud
 from bridge.envelope import Parcel, answer_parcel, read_job, read_push, returned_parcel
-from bridge.pubsub import PubSubCloud
-from bridge.pubsub_clients import Clients
-from bridge.resources import results_topic, wanted
-from bridge.setup import apply
+from bridge.pubsub.clients import Clients
+from bridge.pubsub.pubsub_cloud import PubSubCloud
+from bridge.pubsub.resources import results_topic, wanted
+from bridge.pubsub.setup import apply
 from bus.messages import Answer, Job
 from bus.settings import Settings
 from tests.bridge.cloud_suite import BREAKS, NOT_SERVED, Reply, Stand

@@ -26,7 +26,7 @@ class TestGooglePubSub(CloudSuite):
     async def stand(self, pubsub_emulator: PubSubEmulator, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stand]:
         need_package("google.cloud.pubsub_v1", "bridge")
         # A job is given up after five pushes: with the usual waits between them the emulator takes fifteen seconds.
-        monkeypatch.setattr("bridge.resources.RETRY_S", None)
+        monkeypatch.setattr("bridge.pubsub.resources.RETRY_S", None)
         from tests.bridge.pubsub_stand import PubSubStand
 
         stand = PubSubStand(pubsub_emulator.host)

@@ -14,13 +14,14 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from bridge import cloudrun, logs
+from bridge import cloudrun
 from bridge.cloudrun import listen
-from bridge.computing import WAITING_PER_SLOT
 from bridge.envelope import Parcel, read_answer
+from bridge.service import logs
+from bridge.service.computing import WAITING_PER_SLOT
 from bus.blobs import Blobs
 from bus.errors import SetupError
-from tests.bridge.service import PHOTOGRAPH, Recorder, Running, envelope, frozen, pushed, service, settings
+from tests.bridge.a_service import PHOTOGRAPH, Recorder, Running, envelope, frozen, pushed, service, settings
 from tests.bridge.tokens import ACCOUNT, AUDIENCE, google, token
 from tests.consumers.desk import computing
 from tests.consumers.operations.pictures import opened
@@ -114,7 +115,7 @@ async def test_the_log_tells_the_ticket_and_the_trace_of_a_push(results: Recorde
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(logs.json_lines())
-    logger = logging.getLogger("bridge.pushes")
+    logger = logging.getLogger("bridge.service.pushes")
     logger.addHandler(handler)
     logger.setLevel("INFO")
     try:

@@ -12,9 +12,9 @@ import pytest
 
 from bridge.cloudrun import listen
 from bridge.envelope import read_answer
-from bridge.publishing import PubSubResults
+from bridge.service.publishing import PubSubResults
 from bus.errors import SetupError
-from tests.bridge.service import PHOTOGRAPH, envelope, pushed, service
+from tests.bridge.a_service import PHOTOGRAPH, envelope, pushed, service
 from tests.bridge.topics import Topics
 from ui.stack.emulator import PubSubEmulator
 from ui.stack.processes import free_port, wait_until

@@ -27,6 +27,6 @@ def test_without_a_cloud_there_is_nothing_to_bridge() -> None:
 
 def test_a_missing_package_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "httpx", None)
-    monkeypatch.delitem(sys.modules, "bridge.http_pool", raising=False)
+    monkeypatch.delitem(sys.modules, "bridge.pool.http_pool", raising=False)
     with pytest.raises(SetupError, match=r"httpx.*pip install 'overspill\[bridge\]'"):
         cloud_of(Settings(cloud="http"))

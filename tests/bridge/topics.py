@@ -8,9 +8,9 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from bridge.envelope import Parcel
-from bridge.resources import jobs_topic, results_subscription, results_topic
+from bridge.pubsub.resources import jobs_topic, results_subscription, results_topic
 from bus.settings import Settings
-from tests.bridge.service import settings
+from tests.bridge.a_service import settings
 
 _ENDLESS = [("grpc.max_receive_message_length", -1)]
 

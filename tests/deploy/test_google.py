@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.resources import wanted
+from bridge.pubsub.resources import wanted
 from bus.settings import NAMED_BY_OTHERS, Settings, services_of
 from bus.topology import OPERATIONS
 from tests.needed import lacking, need_program

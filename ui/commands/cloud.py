@@ -14,7 +14,7 @@ from telemetry import process
 from ui.stack.state import broker_url, joined
 
 if TYPE_CHECKING:
-    from bridge.check import Finding
+    from bridge.pubsub.check import Finding
 
 Seconds = Annotated[float, typer.Option(min=1, help="How long the answer to a trial job is waited for.")]
 _GRANTS = "Google's own agent must be allowed to move dead jobs; once, as an owner of the project:"
@@ -33,8 +33,8 @@ def register(app: typer.Typer) -> None:
 def init() -> None:
     """Create or update topics and subscriptions on Pub/Sub, or its emulator; a second run changes nothing."""
     with _packages("bridge"):
-        from bridge import resources  # noqa: PLC0415 (no command waits for another's imports)
-        from bridge.setup import apply  # noqa: PLC0415
+        from bridge.pubsub import resources  # noqa: PLC0415 (no command waits for another's imports)
+        from bridge.pubsub.setup import apply  # noqa: PLC0415
     chosen = _on_pubsub()
     console, wanted = Console(highlight=False, soft_wrap=True), resources.wanted(chosen)
     with _connected(chosen) as clients:
@@ -51,8 +51,8 @@ def init() -> None:
 def check(seconds: Seconds = 60.0) -> None:
     """Check topics and subscriptions, and send each service a trial job. Exit status 1 when anything is wrong."""
     with _packages("bridge"):
-        from bridge import resources  # noqa: PLC0415
-        from bridge.check import examine, trials  # noqa: PLC0415
+        from bridge.pubsub import resources  # noqa: PLC0415
+        from bridge.pubsub.check import examine, trials  # noqa: PLC0415
     chosen = _on_pubsub()
     console, wanted = Console(highlight=False, soft_wrap=True), resources.wanted(chosen)
     with _connected(chosen) as clients:
@@ -91,7 +91,7 @@ def _on_pubsub() -> settings.Settings:
 
 @contextmanager
 def _connected(chosen: settings.Settings) -> Iterator[Any]:
-    from bridge.pubsub_clients import Clients  # noqa: PLC0415
+    from bridge.pubsub.clients import Clients  # noqa: PLC0415
 
     clients = Clients(chosen)
     try:

@@ -1,0 +1,88 @@
+"""A job that Pub/Sub pushes: run once however often it comes, its answer published before the push is settled."""
+
+import asyncio
+import logging
+from functools import partial
+
+from bridge.envelope import LARGEST_BODY, Parcel, answer_parcel, read_job, returned_parcel
+from bridge.service.computing import Computing, NotServed
+from bridge.service.publishing import Results
+from bus.errors import BadInput
+from bus.messages import Answer, Job
+from bus.problems import Kind, Problem
+from consumers.answers import AnswerCache, Kept, problem_of, refusal
+from consumers.claims import Claims
+
+log = logging.getLogger(__name__)
+
+
+class Pushes:
+    """The jobs at hand and the latest answers, by ticket. All methods belong to the event loop's thread."""
+
+    def __init__(self, computing: Computing, claims: Claims, results: Results, kept_bytes: int) -> None:
+        self._computing = computing
+        self._claims = claims
+        self._results = results
+        self._answers = AnswerCache(kept_bytes)
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def take(self, parcel: Parcel) -> None:
+        """See that a pushed job is answered; returns when its answer is published.
+
+        A job pushed again while it runs joins the run; afterwards it is given the same answer again. Raises BadInput
+        when the parcel is no job, or what `Computing.run` and `Results.publish` raise.
+        """
+        if parcel.kind != "job" or not parcel.ticket:
+            detail = f"attributes: kind {parcel.kind[:20]!r} with ticket {parcel.ticket[:40]!r} is no job."
+            raise BadInput(Problem.of(Kind.BAD_FIELD, detail, field="attributes", remedy="Push jobs of the bridge."))
+        task = self._running.get(parcel.ticket)
+        if task is None:
+            task = asyncio.create_task(self._answer(parcel))
+            self._running[parcel.ticket] = task
+            task.add_done_callback(partial(self._over, parcel.ticket))
+        # Whoever pushed may have given up waiting: the others that joined, and the answer, must not suffer for it.
+        await asyncio.shield(task)
+
+    def _over(self, ticket: str, _task: "asyncio.Task[None]") -> None:
+        del self._running[ticket]
+
+    async def _answer(self, parcel: Parcel) -> None:
+        try:
+            job, link = read_job(parcel)
+        except BadInput as error:
+            job = _unread(parcel)
+            await self._publish(job, refusal(job, error.problem)._replace(headers={"vm": self._computing.vm}))
+            return
+        try:
+            kept = self._answers.get(job.id) or await self._run(job, link)
+        except NotServed as reason:
+            log.warning("%s goes home: %s", job.operation, reason)
+            await self._results.publish(returned_parcel(parcel, str(reason)))
+            return
+        await self._publish(job, await self._stowed(job, kept))
+
+    async def _run(self, job: Job, link: str | None) -> Kept:
+        kept = await self._computing.run(job, link)
+        self._answers.keep(job.id, kept)
+        return kept
+
+    async def _stowed(self, job: Job, kept: Kept) -> Kept:
+        """The answer as it fits a parcel: a larger body lies in the blob store, and is put there once."""
+        if len(kept.body) <= LARGEST_BODY:
+            return kept
+        stowed = await self._claims.stow(kept, LARGEST_BODY)
+        stowed = stowed._replace(headers={**kept.headers, **stowed.headers})
+        self._answers.keep(job.id, stowed)
+        return stowed
+
+    async def _publish(self, job: Job, kept: Kept) -> None:
+        headers = {name: value for name, value in kept.headers.items() if name != "began_ms"}
+        answer = Answer.to(job, content_type=kept.content_type, body=kept.body, **headers)
+        await self._results.publish(answer_parcel(answer, kept.headers.get("began_ms")))
+        problem = problem_of(kept)
+        log.info("%s: %s after %s ms", job.operation, problem.slug if problem else "done", answer.ran_ms or 0)
+
+
+def _unread(parcel: Parcel) -> Job:
+    """As much of a job that can't be read as its answer needs."""
+    return Job.model_construct(id=parcel.ticket, operation=parcel.attributes.get("operation", ""), body=b"")
