@@ -15,11 +15,11 @@ from typing import Final
 from bridge.cloud import Cloud
 from bridge.clouds import cloud_of
 from bridge.crew import Crew
-from bridge.endings import Endings, now_ms
+from bridge.endings import Endings, Tally, now_ms
 from bridge.gate import Counts, Gate
 from bridge.pictures import Pictures
 from bridge.shift import Memory, Shift
-from bridge.spending import last_word
+from bridge.spending import last_word, restore
 from bridge.tasks import Tasks
 from bridge.ticket_queue import TicketQueue
 from bridge.tickets import Ticket
@@ -73,7 +73,7 @@ class Bridge:
         self._name = name
         self._standing = _Standing(make(settings))
         self._gate = Gate.of(settings, self._standing, name)
-        self._endings = Endings(bus)
+        self._tally = Tally()
         self._pictures = Pictures(
             Blobs.of(settings), largest_inline=settings.max_image_bytes, link_s=settings.cloud_timeout_s
         )
@@ -83,7 +83,6 @@ class Bridge:
         self._crew: Crew | None = None
         self._aside = Tasks()
         self._ending = Tasks()
-        self._late = 0
         self._told_state = ""
         self._swept_s = time.monotonic()
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -132,7 +131,8 @@ class Bridge:
         """This bridge is the active one; what its predecessor had in the cloud is told next."""
         log.info("this bridge is the active one now, on %s", self._bus.address)
         cloud = self._standing.cloud
-        shift = Shift(self._bus, cloud, self._gate, self._endings, self._pictures, self._memory, self._changed)
+        endings = Endings(self._bus, self._tally)
+        shift = Shift(self._bus, cloud, self._gate, endings, self._pictures, self._memory, self._changed)
         self._crew = Crew(shift, self._queue, self._cancels, self._settings)
 
     def told(self, ticket: Ticket, delivery: Delivery) -> None:
@@ -156,20 +156,21 @@ class Bridge:
 
     async def _begin(self, crew: Crew) -> None:
         # Without a cap nothing depends on what was spent; with one, nothing may go before it is known.
-        if self._settings.cloud_money_per_day is None:
-            self._aside.spawn(self._recall_spending(whole_day=False))
+        settings, tickets = self._settings, crew.shift.tickets.all()
+        recalling = self._recall_spending(tickets, whole_day=settings.cloud_money_per_day is not None)
+        if settings.cloud_money_per_day is None and settings.cloud_jobs_per_minute is None:
+            self._aside.spawn(recalling)
         else:
-            await self._recall_spending(whole_day=True)
+            await recalling
         if crew is self._crew:  # the connection may be lost again by now
             self._gate.active = True
             await crew.open()
             self._post_status()
 
-    async def _recall_spending(self, *, whole_day: bool) -> None:
-        """Count what bridges before us have spent."""
-        status = await last_word(self._bus, self._name, now_ms(), whole_day=whole_day)
-        if status is not None:
-            self._gate.budget.restore(status.spent_by_hour, time.time())
+    async def _recall_spending(self, tickets: list[Ticket], *, whole_day: bool) -> None:
+        """Count what bridges before us have spent, `tickets` for jobs that they sent included."""
+        status = await last_word(self._bus, now_ms(), whole_day=whole_day)
+        restore(self._gate.budget, status, tickets, time.monotonic(), time.time())
 
     def _forget(self) -> None:
         """The connection is gone, and the office; all that is not settled comes again, perhaps to another bridge."""
@@ -177,7 +178,8 @@ class Bridge:
         self._gate.active = False
         crew, self._crew = self._crew, None
         if crew is not None:
-            self._late += crew.shift.late
+            crew.shift.endings.close()
+            self._gate.breaker.undecided(time.monotonic())  # a job on trial may be lost with the connection
             self._standing.cloud = self._make(self._settings)  # for the next shift
             self._ending.spawn(crew.close(PARTING_S))
 
@@ -216,8 +218,7 @@ class Bridge:
             self._post_status()
 
     def _post_status(self) -> None:
-        late = self._late + (self._crew.shift.late if self._crew else 0)
-        counts = Counts(self._endings.answered, self._endings.gone, late)
+        counts = Counts(self._tally.answered, self._tally.gone, self._tally.late)
         status = self._gate.status(self.in_flight, time.monotonic(), time.time(), counts)
         self._told_state = status.state
         self._bus.post(EVENTS, event_message(status, status.key))

@@ -33,6 +33,13 @@ class GoHome:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Keep it a moment, for room in the cloud; then it goes home for this reason."""
+
+    reason: str
+
+
 def check(job: Job, now_ms: int, *, cancelled: bool) -> Refuse | Bury | GoHome | None:
     """Why a job must not be sent, whatever state the cloud is in; None when it may.
 

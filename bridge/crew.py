@@ -33,7 +33,7 @@ class Crew:
         """Connect to the cloud, and begin to take jobs. Raises SetupError when the cloud can never work."""
         self._opened = True
         await self.shift.cloud.open()
-        now = now_ms()
+        now = self.shift.since_ms = now_ms()
         for ticket in self.shift.tickets.all():
             if self._cancels.cover(ticket.job, now):  # it was, while the ticket was on its way to us
                 self.recalls.cancel(Cancel(job=ticket.job.id, user=ticket.job.user))
@@ -42,6 +42,7 @@ class Crew:
 
     def changed(self) -> None:
         """A job was sent, or has ended."""
+        self._forwarder.look()
         if not self.shift.tickets:
             self._idle.set()
 

@@ -7,6 +7,7 @@ and then post; or None when the connection was lost meanwhile, and the job comes
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bridge.checks import at_home
@@ -16,7 +17,7 @@ from bus.messages import Answer, Job, Message, cut, told_id_of, unreadable
 from bus.problems import Problem
 from bus.rabbit import Bus
 from bus.replies import bury, send_answer
-from bus.topology import EVENTS, JOBS_LANES
+from bus.topology import CLOUD_KEY, EVENTS, JOBS_LANES
 
 log = logging.getLogger(__name__)
 
@@ -25,13 +26,33 @@ AGAIN_S: Final = 1.0
 State = Literal["sent", "retried", "done", "failed", "unanswerable"]
 
 
-class Endings:
-    """The endings of one bridge. `answered` counts jobs whose caller was there, `gone` those whose wasn't."""
+@dataclass(slots=True)
+class Tally:
+    """What one bridge has counted since it started."""
 
-    def __init__(self, bus: Bus) -> None:
+    answered: int = 0
+    """Jobs whose caller was there."""
+    gone: int = 0
+    """Those whose wasn't."""
+    late: int = 0
+    """Answers that came twice, or after their job had ended."""
+
+
+class Endings:
+    """The endings of one shift, that is of one connection."""
+
+    def __init__(self, bus: Bus, tally: Tally) -> None:
         self._bus = bus
-        self.answered = 0
-        self.gone = 0
+        self._is_over = False
+        self.tally = tally
+
+    def close(self) -> None:
+        """The shift is over: what has not ended comes again, and is not to end here on the next connection as well."""
+        self._is_over = True
+
+    def _check(self) -> None:
+        if self._is_over:
+            raise Disconnected("the shift is over")
 
     async def answer(self, job: Job, answer: Answer, *, cost: float | None = None) -> JobEvent | None:
         """Send an answer to who waits for it. A gone caller is counted, and his answer dropped."""
@@ -40,15 +61,16 @@ class Endings:
         if problem is not None:
             told |= {"problem": problem.slug, "reason": problem.detail}
         try:
+            self._check()
             await send_answer(self._bus, answer.to_message(job.reply_to or ""))
         except Disconnected:
             return None
         except Unroutable as error:
-            self.gone += 1
+            self.tally.gone += 1
             return event(job, "unanswerable", **{**told, "reason": str(error)})
         except Refused as error:
             return await self.bury(job, f"the answer could not be delivered: {error}")
-        self.answered += 1
+        self.tally.answered += 1
         return event(job, "done" if problem is None else "failed", **told)
 
     async def refuse(self, job: Job, problem: Problem, **headers: Any) -> JobEvent | None:
@@ -56,12 +78,15 @@ class Endings:
         return await self.answer(job, Answer.refusal(job, problem, attempt=job.attempt, **headers))
 
     async def hand_home(self, job: Job, reason: str) -> JobEvent | None:
-        """Give a job back to the router, as if it had not been placed."""
+        """Give a job back to the router, as if it had not been placed but for its history."""
         log.info("job %s goes home: %s", job.id, reason)
+        # By its history the router knows where it comes from, and keeps it out of the cloud for some seconds.
+        back = at_home(job.failed(at_ms=now_ms(), vm=CLOUD_KEY, reason=reason))
         while True:
             # To the lanes, where no client sends: what a job tells there of its attempts is believed.
-            message = at_home(job).to_message(job.operation, now_ms())
+            message = back.to_message(job.operation, now_ms())
             try:
+                self._check()
                 await self._bus.publish(JOBS_LANES, message)
             except Disconnected:
                 return None
@@ -81,6 +106,7 @@ class Endings:
         log.warning("job %s goes to the dead queue: %s", told_id_of(message), reason)
         while True:
             try:
+                self._check()
                 await bury(self._bus, message, reason)
             except Disconnected:
                 return False
@@ -98,11 +124,12 @@ class Endings:
             kept = await self.keep(message, problem.detail)
             return JobEvent(state="unanswerable", **told) if kept else None
         try:
+            self._check()
             await send_answer(self._bus, answer)
         except Disconnected:
             return None
         except BusError as error:
-            self.gone += 1
+            self.tally.gone += 1
             return JobEvent(state="unanswerable", **{**told, "reason": str(error)})
         return JobEvent(state="failed", **told)
 

@@ -1,13 +1,15 @@
 """From `overflow` to the cloud: each job checked, its ticket written, its parcel sent, and only then acked."""
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
-from dataclasses import replace
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
 from typing import Final
 
-from bridge.checks import Bury, GoHome, Refuse, check
+from bridge.checks import Bury, GoHome, Refuse, Wait, check
 from bridge.cloud import CloudDown, Unsendable
 from bridge.endings import event, now_ms
 from bridge.envelope import job_parcel
@@ -31,6 +33,27 @@ PREFETCH: Final = 8
 than a hundred jobs a second; and eight of the largest pictures are 128 MiB."""
 QUIET_S: Final = 0.05
 """In which what the last acks made room for has come."""
+WAIT_S: Final = 5.0
+"""For room in the cloud, which routers may have overrun between two statuses; home again, a job begins from behind."""
+LOOK_S: Final = 0.5
+"""How often who waits looks for room that nobody tells of: a service has come up, or the job was cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Join:
+    """It is settled with this ticket's job; or at once, where that has been dealt with."""
+
+    ticket: Ticket | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Go:
+    """Send it, under the ticket of a bridge that got as far as that without acking the job, if there is one."""
+
+    before: Ticket | None
+
+
+_Next = Refuse | Bury | GoHome | Wait | _Join | _Go
 
 
 class Forwarder:
@@ -44,6 +67,8 @@ class Forwarder:
         self._timeout_s = timeout_s
         self._in_hand = Tasks()
         self._consumer: Consumer | None = None
+        self._turn = asyncio.Lock()
+        self._stirred = asyncio.Event()
         self._closed = False
 
     async def open(self, most: int) -> None:
@@ -60,6 +85,7 @@ class Forwarder:
     async def close(self, grace_s: float) -> None:
         """Take no more, and wait for those in hand, `grace_s` seconds at most; what is left is the broker's again."""
         self._closed = True
+        self.look()
         if self._consumer is not None:
             # RabbitMQ 3.10 ends the connection when a delivery is on its way to a consumer that ends. With nothing
             # settled there is none, while jobs wait.
@@ -69,6 +95,10 @@ class Forwarder:
             self._shift.release()
         await self._in_hand.wait(grace_s)
         await self._in_hand.cancel()
+
+    def look(self) -> None:
+        """There may be room in the cloud now, or no hope of it."""
+        self._stirred.set()
 
     def _on_delivery(self, delivery: Delivery) -> None:
         self._in_hand.spawn(self._take(delivery))
@@ -88,24 +118,62 @@ class Forwarder:
         except BadInput as error:
             self._over(delivery, None, await shift.endings.refuse_unread(delivery.message, error.problem))
             return
+        what = await self._in_turn(job)
+        if not shift.bus.is_live(delivery):
+            return  # the connection was lost meanwhile, and the job comes again
+        match what:
+            case _Join(None):
+                shift.ack(delivery)
+            case _Join(ticket):
+                shift.tickets.hold(ticket, _bare(delivery))
+            case _Go(before):
+                await self._send(delivery, job, self._ticket(job, before), is_new=before is None)
+            case Wait(reason):
+                await self._end(delivery, job, GoHome(reason))
+            case _:
+                await self._end(delivery, job, what)
+
+    async def _in_turn(self, job: Job) -> _Next:
+        """What is to be done with a job, at the latest when it has waited for room as long as that makes sense.
+
+        Those that wait go in the order in which they came. Nothing is awaited after the judgement.
+        """
+        came_s, what = time.monotonic(), self._next(job)
+        if not isinstance(what, Wait) and not (isinstance(what, _Go) and self._turn.locked()):
+            return what
+        async with self._turn:
+            while isinstance(what := self._next(job), Wait) and await self._is_worth_waiting(came_s):
+                pass
+        return what
+
+    async def _is_worth_waiting(self, came_s: float) -> bool:
+        """Wait until something has changed. False when a job that came then has waited, or nothing moved, for long."""
+        left_s = min(came_s, self._shift.moved_s) + WAIT_S - time.monotonic()
+        if left_s <= 0:
+            return False
+        self._stirred.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stirred.wait(), min(left_s, LOOK_S))
+        return True
+
+    def _next(self, job: Job) -> _Next:
+        """What is to be done with a job at this moment."""
+        shift = self._shift
         before = shift.tickets.of_placement(job.placement)
         if self._is_dealt_with(job):
-            shift.ack(delivery)
-        elif before is not None and (shift.tickets.is_ending(before.number) or not shift.cloud.keeps):
-            # It is being answered at this moment, or is there for sure: settled with that.
-            shift.tickets.hold(before, _bare(delivery))
-        elif (why := self._why_not(job, before)) is not None:
-            await self._end(delivery, job, why)
-        else:
-            await self._send(delivery, job, self._ticket(job, before), is_new=before is None)
+            return _Join(None)
+        if before is not None and (shift.tickets.is_ending(before.number) or not shift.cloud.keeps):
+            # It is being answered at this moment, or is there for sure.
+            return _Join(before)
+        return self._why_not(job, before) or _Go(before)
 
     def _is_dealt_with(self, job: Job) -> bool:
         """Whether only the ack of this placement was lost."""
         memory = self._shift.memory
         return job.placement in memory.ended or (self._shift.cloud.keeps and job.placement in memory.sent)
 
-    def _why_not(self, job: Job, before: Ticket | None) -> Refuse | Bury | GoHome | None:
-        """Why the job is not sent. `before` is its ticket, when a bridge got as far as that without acking the job."""
+    def _why_not(self, job: Job, before: Ticket | None) -> Refuse | Bury | GoHome | Wait | None:
+        """Why the job is not sent, if it isn't; `before` as in `_Go`."""
         now = now_ms()
         why = check(job, now, cancelled=self._cancels.cover(job, now))
         if why is not None:
@@ -113,7 +181,9 @@ class Forwarder:
         in_flight = len(self._shift.tickets) - (before is not None)
         gate = self._shift.gate
         refusal = gate.refusal(job.operation, len(job.body), in_flight, time.monotonic(), time.time())
-        return None if refusal is None else GoHome(refusal)
+        if refusal is None:
+            return None
+        return Wait(refusal.reason) if refusal.passes else GoHome(refusal.reason)
 
     async def _end(self, delivery: Delivery, job: Job, why: Refuse | Bury | GoHome) -> None:
         endings = self._shift.endings
@@ -121,14 +191,31 @@ class Forwarder:
         ticket = None if before is None else self._shift.tickets.take(before.number)
         match why:
             case Refuse(problem):
-                told = await endings.refuse(job, problem)
+                ending = endings.refuse(job, problem)
             case Bury(reason):
-                told = await endings.bury(job, reason)
+                ending = endings.bury(job, reason)
             case GoHome(reason):
                 if job.site == "local":
                     log.error("job %s is kept on local machines and came to the bridge: not sent", job.id)
-                told = await endings.hand_home(job, reason)
+                ending = endings.hand_home(job, reason)
+        await self._finish(delivery, job, ending, ticket)
+
+    async def _finish(
+        self, delivery: Delivery, job: Job, ending: Awaitable[JobEvent | None], ticket: Ticket | None
+    ) -> None:
+        """End a job here; `ticket`, if it has one, was taken for that."""
+        try:
+            told = await ending
+        except Exception:
+            self._give_up(delivery, ticket)
+            raise
         self._over(delivery, job.placement, told, ticket)
+
+    def _give_up(self, delivery: Delivery, ticket: Ticket | None) -> None:
+        """A fault of ours: the router answers the job, so nobody else may."""
+        self._shift.bus.reject(delivery, requeue=False)
+        if ticket is not None:
+            self._shift.void(ticket)
 
     def _over(
         self, delivery: Delivery, placement: str | None, told: JobEvent | None, ticket: Ticket | None = None
@@ -148,6 +235,7 @@ class Forwarder:
         shift, sent_ms = self._shift, now_ms()
         cost = shift.gate.budget.estimate(job.operation, len(job.body))
         shift.gate.sent(cost, time.monotonic(), sent_ms / 1000)
+        shift.moved_s = time.monotonic()
         ticket = Ticket(
             number=before.number if before else uuid.uuid4().hex,
             job=job.model_copy(update={"body": b""}),
@@ -177,6 +265,10 @@ class Forwarder:
             await self._home(delivery, job, ticket, str(error))
         except (BlobsDown, BusError) as error:
             await self._home(delivery, job, ticket, str(error))
+        except Exception:
+            if self._is_ours(delivery, ticket):
+                self._give_up(delivery, ticket)
+            raise
         else:
             self._sent(delivery, ticket)
         finally:
@@ -218,13 +310,17 @@ class Forwarder:
 
     async def _home(self, delivery: Delivery, job: Job, ticket: Ticket, reason: str) -> None:
         """The job was not sent: hand it home, and its ticket is void."""
-        if self._shift.tickets.take(ticket.number) is None:
-            # It was answered meanwhile, or is at this moment: settled with that.
-            if not self._shift.tickets.hold(ticket, delivery):
-                self._shift.ack(delivery)
-            return
-        self._shift.unsent(ticket)
-        self._over(delivery, job.placement, await self._shift.endings.hand_home(job, reason), ticket)
+        if self._is_ours(delivery, ticket):
+            self._shift.unsent(ticket)
+            await self._finish(delivery, job, self._shift.endings.hand_home(job, reason), ticket)
+
+    def _is_ours(self, delivery: Delivery, ticket: Ticket) -> bool:
+        """Whether the job is left to us to end; if not it was answered meanwhile, or is at this moment."""
+        if self._shift.tickets.take(ticket.number) is not None:
+            return True
+        if not self._shift.tickets.hold(ticket, _bare(delivery)):
+            self._shift.ack(delivery)
+        return False
 
 
 def _bare(delivery: Delivery) -> Delivery:

@@ -43,11 +43,20 @@ class Counts(NamedTuple):
     late: int = 0
 
 
+class Refusal(NamedTuple):
+    """Why a job may not go now, in a few words."""
+
+    reason: str
+    passes: bool = False
+    """Whether it may as soon as another has come back from the cloud: nothing else stands against it."""
+
+
 class _HeldBack(NamedTuple):
     """What stands against every job."""
 
     state: State
     reason: str
+    passes: bool = False
 
 
 class Gate:
@@ -104,8 +113,8 @@ class Gate:
         """What the cloud serves, as far as it has not given jobs back."""
         return tuple(name for name in self._cloud.operations if now >= self._shut_until.get(name, now))
 
-    def refusal(self, operation: str, size: int, in_flight: int, now: float, wall_s: float) -> str | None:
-        """Why a job may not go now, in a few words; or None when it may.
+    def refusal(self, operation: str, size: int, in_flight: int, now: float, wall_s: float) -> Refusal | None:
+        """Why a job may not go now, or None when it may.
 
         Args:
             operation: What is to be done.
@@ -115,14 +124,17 @@ class Gate:
             wall_s: Seconds since the epoch.
         """
         if not self.active:
-            return "this bridge stands by"
-        if held := self._held_back(in_flight, now, wall_s):
-            return f"{held.state}: {held.reason}"
+            return Refusal("this bridge stands by")
+        held = self._held_back(in_flight, now, wall_s)
+        if held is not None and not held.passes:
+            return Refusal(f"{held.state}: {held.reason}")
         if operation not in self.operations(now):
-            return f"the cloud does not serve {operation}"
+            return Refusal(f"the cloud does not serve {operation}")
         if size > self.largest_bytes:
-            return f"{size:,} bytes are more than the {self.largest_bytes:,} the cloud takes"
-        return self.budget.over(self.budget.estimate(operation, size), now, wall_s)
+            return Refusal(f"{size:,} bytes are more than the {self.largest_bytes:,} the cloud takes")
+        if over := self.budget.over(self.budget.estimate(operation, size), now, wall_s):
+            return Refusal(over)
+        return Refusal(f"{held.state}: {held.reason}", passes=True) if held else None
 
     def sent(self, cost: float, now: float, wall_s: float) -> None:
         """A job goes, as `refusal` allowed; told before its sending begins, so that the next refusal counts it."""
@@ -169,8 +181,10 @@ class Gate:
             return _HeldBack("broken", "the cloud serves no operation")
         if not self.breaker.may_send(now):
             return _HeldBack("full", f"one job is on trial, since the cloud failed: {self.breaker.reason}")
+        if in_flight == 0 and self._cloud.capacity() == 0:
+            return _HeldBack("full", "no service of the cloud is up")
         if in_flight >= (capacity := self._capacity(in_flight, now)):
-            return _HeldBack("full", f"{in_flight} of {capacity} jobs are in the cloud")
+            return _HeldBack("full", f"{in_flight} of {capacity} jobs are in the cloud", passes=True)
         cheapest = min(self.budget.estimate(operation, 0) for operation in self.operations(now))
         over = self.budget.over(cheapest, now, wall_s)
         return _HeldBack("full", over) if over else None

@@ -8,6 +8,7 @@ from bus.blobs import Blobs, BlobsDown
 from bus.errors import BadInput
 from bus.messages import Job
 from bus.problems import Kind, Problem
+from consumers.answers import too_large
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,22 @@ class Pictures:
             return job
         return job.model_copy(update={"body": await self._blobs.get(claim), "claim": None})
 
-    async def result(self, claim: str) -> Result:
-        """A result out of the store. Raises BadInput when it can't be had, BlobsDown when the store fails."""
+    async def result(self, body: bytes, claim: str | None, name: str) -> Result:
+        """A result that came as it is, or lies in the store.
+
+        What is too large for a message goes into the store, under `name` (32 hexadecimal digits), so that a repeat
+        takes no more room. Raises BadInput when it can't be had or is too large, BlobsDown when the store fails.
+        """
+        if claim is not None:
+            return await self._stored(claim)
+        if len(body) <= self._largest_inline:
+            return Result(body, {})
+        if self._blobs is None:
+            raise BadInput(too_large(len(body), self._largest_inline))
+        claim = await self._blobs.put("results", body, name)
+        return Result(b"", {"claim": claim, "link": await self._link(claim)})
+
+    async def _stored(self, claim: str) -> Result:
         if self._blobs is None:
             detail = f"The result lies in a blob store, at {claim}, and the bridge was given none: set OVERSPILL_BLOBS."
             raise BadInput(Problem.of(Kind.NO_SUCH_CLAIM, detail))

@@ -26,9 +26,11 @@ class Recalls:
     def overdue(self) -> None:
         """Answer the jobs whose time is over."""
         now = now_ms()
-        for ticket in self._shift.tickets.due(now):
+        since = now if self._shift.since_ms is None else self._shift.since_ms
+        for ticket in self._shift.tickets.due(now, since):
             problem = overdue_problem(ticket, now)
-            if is_clouds_fault(ticket, now, self._shift.gate.budget.seconds.get(ticket.job.operation)):
+            typical_s = self._shift.gate.budget.seconds.get(ticket.job.operation)
+            if is_clouds_fault(ticket, now, since, typical_s):
                 self._shift.failed(problem.detail, ticket)
             else:
                 self._shift.undecided(ticket)
@@ -50,7 +52,11 @@ class Recalls:
             self._answering.spawn(self._end(ticket, problem))
 
     async def _end(self, ticket: Ticket, problem: Problem) -> None:
-        told = await self._shift.endings.refuse(ticket.job, problem, route="cloud")
+        try:
+            told = await self._shift.endings.refuse(ticket.job, problem, route="cloud")
+        except Exception:
+            self._shift.tickets.put_back(ticket.number)  # it is overdue at the next tick again
+            raise
         if told is not None:
             self._shift.end(ticket, told)
 
@@ -68,7 +74,10 @@ def overdue_problem(ticket: Ticket, now_ms: int) -> Problem:
     )
 
 
-def is_clouds_fault(ticket: Ticket, now_ms: int, typical_s: float | None) -> bool:
-    """Whether a job that is overdue should have been back; such jobs typically take `typical_s` seconds."""
-    there_s = (now_ms - ticket.sent_ms) / 1000
+def is_clouds_fault(ticket: Ticket, now_ms: int, since_ms: int, typical_s: float | None) -> bool:
+    """Whether a job that is overdue should have been back; such jobs typically take `typical_s` seconds.
+
+    Before `since_ms` nobody listened to the cloud.
+    """
+    there_s = (now_ms - max(ticket.sent_ms, since_ms)) / 1000
     return ticket.job.left_ms(now_ms) != 0 or there_s >= max(LEAST_S, TYPICAL * (typical_s or 0.0))

@@ -2,23 +2,21 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import Any, Final, NamedTuple
 
 from bridge.cloud import Arrival
 from bridge.endings import now_ms
 from bridge.envelope import CloudAnswer, Parcel, read_answer
-from bridge.pictures import Result
 from bridge.shift import Shift
 from bridge.tasks import Tasks
 from bridge.tickets import Ticket
 from bus.blobs import BlobsDown
 from bus.errors import BadInput
 from bus.events import JobEvent
-from bus.messages import Answer, Job
+from bus.messages import HISTORY_REASON, Answer, Job, cut
 from bus.problems import PROBLEM_JSON, Kind, Problem
 
 log = logging.getLogger(__name__)
@@ -28,7 +26,18 @@ AT_ONCE: Final = 8
 AGAIN_AFTER_S: Final = 1.0
 """Before an answer is let come again that can't be dealt with now: at once, it would come at once."""
 
-_Ending = Callable[[Ticket], Awaitable[JobEvent | None]]
+LARGEST_PROBLEM: Final = 16_384
+"""Bytes of a problem that are read; its words go into events as well."""
+
+
+class _Ended(NamedTuple):
+    """A job has ended, as the broker has confirmed: what to tell, and what it says of the cloud."""
+
+    told: JobEvent
+    learn: Callable[[], object]
+
+
+_Ending = Callable[[Ticket], Awaitable[_Ended | None]]
 
 
 class Returns:
@@ -72,21 +81,25 @@ class Returns:
         if ticket is None:
             return await self._without_ticket(arrival)
         try:
-            told = await ending(ticket)
+            ended = await ending(ticket)
         except BlobsDown as error:
             log.warning("the answer to job %s has to wait: %s", ticket.job.id, error)
             tickets.put_back(number)
             await asyncio.sleep(AGAIN_AFTER_S)
             return False
-        if told is not None:
-            self._shift.end(ticket, told)
-        return told is not None
+        except Exception:
+            tickets.put_back(number)  # to be answered when it is overdue
+            raise
+        if ended is not None:
+            self._shift.end(ticket, ended.told)
+            ended.learn()
+        return ended is not None
 
     async def _without_ticket(self, arrival: Arrival) -> bool:
         if self._shift.tickets.is_ending(arrival.parcel.ticket):
             await asyncio.sleep(AGAIN_AFTER_S)  # its job's end may still come to nothing
             return False
-        self._shift.late += 1
+        self._shift.endings.tally.late += 1
         log.info("a parcel came out of the cloud after its job had ended: %.60s", arrival.parcel.ticket)
         return True
 
@@ -108,42 +121,42 @@ class Returns:
 
     # -- an answer
 
-    async def _answered(self, told: CloudAnswer, size: int, ticket: Ticket) -> JobEvent | None:
+    async def _answered(self, told: CloudAnswer, size: int, ticket: Ticket) -> _Ended | None:
         cost = self._cost(told, size, ticket)
-        answer, claim = await self._answer(told, ticket.job, cost)
+        answer, claim = await self._answer(told, ticket, cost)
         ended = await self._shift.endings.answer(ticket.job, answer, cost=cost)
-        if ended is not None:
-            self._learn(told, ticket, cost)
-            self._shift.pictures.remove(claim)
-        return ended
+        return None if ended is None else _Ended(ended, partial(self._learn, told, ticket, cost, claim))
 
-    async def _answer(self, told: CloudAnswer, job: Job, cost: float) -> tuple[Answer, str | None]:
+    async def _answer(self, told: CloudAnswer, ticket: Ticket, cost: float) -> tuple[Answer, str | None]:
         """The answer as the caller gets it, and the claim that is to be removed then."""
+        job = ticket.job
         headers: dict[str, Any] = {
             "route": "cloud",
-            "vm": told.vm,
-            "model": told.model,
+            "vm": told.vm and cut(told.vm),
+            "model": told.model and cut(told.model),
             "attempt": job.attempt,
             "ran_ms": told.ran_ms,
             "waited_ms": waited_ms(told, job),
             "cost": cost,
         }
-        try:
-            result = await self._shift.pictures.result(told.claim) if told.claim else Result(told.body, {})
-            problem = _problem(told)
-        except BadInput as error:
-            result, problem = Result(b"", {}), error.problem
+        problem = _problem(told)
         if problem is not None:
-            return Answer.refusal(job, problem, **headers), result.claim
+            return Answer.refusal(job, problem, **headers), told.claim
+        try:
+            result = await self._shift.pictures.result(told.body, told.claim, ticket.number)
+        except BadInput as error:
+            return Answer.refusal(job, error.problem, **headers), None
         headers |= result.headers
         return Answer.to(job, content_type=told.content_type, body=result.body, **headers), result.claim
 
     def _cost(self, told: CloudAnswer, size: int, ticket: Ticket) -> float:
         """US dollars that the job has cost."""
-        ran_s = _there_s(ticket) if told.ran_ms is None else told.ran_ms / 1000
+        there_s = _there_s(ticket)  # whatever a service tells, it has not run for longer
+        ran_s = there_s if told.ran_ms is None else min(told.ran_ms / 1000, there_s)
         return round(self._shift.gate.budget.cost(ran_s, ticket.bytes + size), 9)
 
-    def _learn(self, told: CloudAnswer, ticket: Ticket, cost: float) -> None:
+    def _learn(self, told: CloudAnswer, ticket: Ticket, cost: float, claim: str | None) -> None:
+        self._shift.pictures.remove(claim)
         budget = self._shift.gate.budget
         budget.corrected(ticket.cost, cost, ticket.sent_ms / 1000)
         budget.learnt(ticket.job.operation, _there_s(ticket), None if told.ran_ms is None else told.ran_ms / 1000)
@@ -151,25 +164,28 @@ class Returns:
 
     # -- a job that comes back
 
-    async def _returned(self, parcel: Parcel, ticket: Ticket) -> JobEvent | None:
-        """A service does not serve the operation: the job goes home, and no other of its kind is sent for a while."""
-        endings = self._shift.endings
-        try:
-            job = await self._shift.pictures.fetch(_with_body(ticket, parcel), ticket.claim)
-        except BadInput as error:
-            return await endings.refuse(ticket.job, error.problem, route="cloud")
-        reason = parcel.attributes.get("reason", "it is not served there")
-        ended = await endings.hand_home(job, f"the cloud gave it back: {reason}")
-        if ended is not None:
-            self._shift.gate.returned(job.operation, asyncio.get_running_loop().time())
-            self._shift.succeeded(ticket)
-        return ended
+    async def _returned(self, parcel: Parcel, ticket: Ticket) -> _Ended | None:
+        """A service does not serve the operation: the job goes home, and no other of its kind is sent for a while.
 
-    async def _dead(self, parcel: Parcel, ticket: Ticket) -> JobEvent | None:
+        Where the operation is `served` all the same, there was only no room for the job.
+        """
+        shift, is_served = self._shift, "served" in parcel.attributes
+        if not is_served:  # before the router has the job again, and could send it straight back
+            shift.gate.returned(ticket.job.operation, time.monotonic())
+            shift.on_change()
+        learn = partial(shift.undecided if is_served else shift.succeeded, ticket)
+        try:
+            job = await shift.pictures.fetch(_with_body(ticket, parcel), ticket.claim)
+        except BadInput as error:
+            ended = await shift.endings.refuse(ticket.job, error.problem, route="cloud")
+        else:
+            reason = cut(parcel.attributes.get("reason", "it is not served there"), HISTORY_REASON)
+            ended = await shift.endings.hand_home(job, f"the cloud gave it back: {reason}")
+        return None if ended is None else _Ended(ended, learn)
+
+    async def _dead(self, parcel: Parcel, ticket: Ticket) -> _Ended | None:
         """The cloud gave a job up: its caller is answered, and the operator gets it with its picture and history."""
-        problem = Problem.of(
-            Kind.TOO_MANY_ATTEMPTS, "The cloud gave the job up: no service answered it, however often it was tried."
-        )
+        problem = _given_up(parcel)
         job = _with_body(ticket, parcel)
         try:
             job = await self._shift.pictures.fetch(job, ticket.claim)
@@ -179,9 +195,8 @@ class Returns:
         if not await self._shift.endings.keep(job.to_message(job.operation, now_ms()), problem.detail):
             return None
         ended = await self._shift.endings.refuse(ticket.job, problem, route="cloud")
-        if ended is not None:
-            self._shift.failed("a job was given up after too many deliveries", ticket)
-        return ended
+        learn = partial(self._shift.failed, "a job was given up after too many deliveries", ticket)
+        return None if ended is None else _Ended(ended, learn)
 
 
 def waited_ms(told: CloudAnswer, job: Job) -> int | None:
@@ -195,9 +210,17 @@ def _problem(told: CloudAnswer) -> Problem | None:
     if told.content_type != PROBLEM_JSON:
         return None
     try:
+        if len(told.body) > LARGEST_PROBLEM:
+            raise ValueError("no problem is as long")  # noqa: TRY301 (told as one that can't be read)
         return Problem.model_validate_json(told.body).model_copy(update={"instance": None})
-    except ValidationError:
+    except ValueError:
         return Problem.of(Kind.OPERATION_FAILED, "The cloud's error answer can't be read.")
+
+
+def _given_up(parcel: Parcel) -> Problem:
+    why = "The cloud gave the job up: no service answered it, however often it was tried"
+    broke = cut(parcel.attributes.get("reason", ""), HISTORY_REASON)
+    return Problem.of(Kind.TOO_MANY_ATTEMPTS, f"{why}; the last time {broke}" if broke else f"{why}.")
 
 
 def _with_body(ticket: Ticket, parcel: Parcel) -> Job:

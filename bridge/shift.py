@@ -36,8 +36,10 @@ class Shift:
     on_change: Callable[[], object]
     """Called when the state that routers are told may be another."""
     tickets: Tickets[Delivery] = field(init=False)
-    late: int = 0
-    """Answers that came twice, or after their job had ended."""
+    since_ms: int | None = None
+    """Since when the cloud is listened to."""
+    moved_s: float = field(default_factory=time.monotonic)
+    """When a job was sent or ended last, by the monotonic clock: how long a full cloud has not moved."""
     _withheld: list[Delivery] | None = None
 
     def __post_init__(self) -> None:
@@ -45,11 +47,20 @@ class Shift:
 
     def end(self, ticket: Ticket, told: JobEvent) -> None:
         """A job has ended, as the broker has confirmed: settle all that was kept for it, and tell."""
+        self.moved_s = time.monotonic()
+        self._settle(ticket)
+        self.endings.post(told)
+        self.on_change()
+
+    def void(self, ticket: Ticket) -> None:
+        """A job was not sent, and others answer it."""
+        self._settle(ticket)
+        self.unsent(ticket)
+
+    def _settle(self, ticket: Ticket) -> None:
         for delivery in self.tickets.end(ticket.number):
             self.ack(delivery)
         self.pictures.remove(ticket.claim)
-        self.endings.post(told)
-        self.on_change()
 
     # -- acks, which may have to wait: the broker is to have no reason to deliver more while a consumer ends
 

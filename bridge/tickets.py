@@ -15,6 +15,8 @@ from bus.topology import CLOUD_TICKETS
 NUMBER: Final = r"^[0-9a-f]{32}$"
 REMEMBERED: Final = 20_000
 """Numbers and placements that are remembered to be dealt with: those of the last hour or so, at 5 jobs a second."""
+GRACE_MS: Final = 30_000
+"""For how long a bridge listens to the cloud before it gives up what was sent before it listened."""
 
 D = TypeVar("D")
 
@@ -130,9 +132,9 @@ class Tickets(Generic[D]):
         """The tickets of a user's job."""
         return [ticket for ticket in self._there.values() if (ticket.job.user, ticket.job.id) == (user, job_id)]
 
-    def due(self, now_ms: int) -> list[Ticket]:
-        """The tickets whose time is over."""
-        return [t for t in self._there.values() if t.due_ms <= now_ms and t.number not in self._in_hand]
+    def due(self, now_ms: int, began_ms: int) -> list[Ticket]:
+        """The tickets whose time is over, as `is_due` says."""
+        return [t for t in self._there.values() if t.number not in self._in_hand and is_due(t, now_ms, began_ms)]
 
     def take(self, number: str) -> Ticket | None:
         """The ticket, for its job to be ended by who asks; None when it is not there, or taken already."""
@@ -164,6 +166,17 @@ class Tickets(Generic[D]):
             numbers.append(other.number)
         self._ended.add(*numbers, ticket.job.placement)
         return [delivery for each in numbers for delivery in self._held.pop(each, ())]
+
+
+def is_due(ticket: Ticket, now_ms: int, began_ms: int) -> bool:
+    """Whether a job's time in the cloud is over, for a bridge that has listened to the cloud since `began_ms`.
+
+    Of what a predecessor sent the answer may have come while no bridge was there, and is pulled only now.
+    """
+    if ticket.job.left_ms(now_ms) == 0:
+        return True
+    listens_until_ms = began_ms + GRACE_MS if ticket.sent_ms < began_ms else 0
+    return now_ms >= max(ticket.due_ms, listens_until_ms)
 
 
 def due_ms(job: Job, sent_ms: int, timeout_s: float) -> int:

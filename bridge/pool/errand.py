@@ -46,8 +46,9 @@ class Errand:
         return self.home(f"{url} {outcome.reason}") if self.refusals >= self.most else None
 
     def home(self, reason: str) -> End:
-        """Back as it came, for a VM."""
-        return End(returned_parcel(self.parcel, reason))
+        """Back as it came, for a VM. What is served at all, the pool itself knows, and tells."""
+        back = returned_parcel(self.parcel, reason)
+        return End(Parcel(back.body, {**back.attributes, "served": "yes"}))
 
     def _given_up(self, reason: str) -> End:
         told = returned_parcel(self.parcel, reason).attributes

@@ -28,9 +28,9 @@ _SIDE: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at; what is not `good` has its remedy."""
+    """One thing looked at; what is not `good` has its remedy. None is what may well be meant so."""
 
-    good: bool
+    good: bool | None
     subject: str
     detail: str
     remedy: str = ""
@@ -130,7 +130,7 @@ def outcome(operation: str, parcel: Parcel) -> Finding:
     if parcel.kind == "returned":
         reason = parcel.attributes.get("reason", "it gave no reason")
         remedy = "Deploy a service that has the operation's packages and models, or leave the operation to the VMs."
-        return Finding(False, subject, f"the service does not serve it: {reason}", remedy)
+        return Finding(None, subject, f"the service does not serve it, and gives it back: {reason}", remedy)
     try:
         answer = read_answer(parcel)
     except BadInput as error:

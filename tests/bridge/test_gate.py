@@ -46,7 +46,8 @@ def gate(cloud: Room | None = None, *, largest_claim: int | None = None, most: i
 
 
 def why(gate: Gate, operation: str = "sketch", size: int = 0, in_flight: int = 0, now: float = 0.0) -> str | None:
-    return gate.refusal(operation, size, in_flight, now, WALL_S)
+    refusal = gate.refusal(operation, size, in_flight, now, WALL_S)
+    return refusal and refusal.reason
 
 
 def told(gate: Gate, in_flight: int = 0, now: float = 0.0) -> BridgeStatus:
@@ -134,6 +135,29 @@ def test_what_the_cloud_has_room_for_counts_where_it_is_less(
     status = told(gate(Room(room=room)), in_flight)
     assert (status.capacity, status.state) == (capacity, state)
     assert (why(gate(Room(room=room)), in_flight=in_flight) is None) == (state == "ready")
+
+
+def test_a_cloud_without_a_service_says_so() -> None:
+    down = gate(Room(room=0))
+    assert why(down) == "full: no service of the cloud is up"
+    assert (told(down).state, told(down).reason) == ("full", "no service of the cloud is up")
+
+
+def test_only_what_wants_for_nothing_but_room_may_wait_for_it() -> None:
+    def passes(gate: Gate, operation: str = "sketch", size: int = 0, in_flight: int = 3) -> bool | None:
+        refusal = gate.refusal(operation, size, in_flight, 0.0, WALL_S)
+        return refusal and refusal.passes
+
+    stopping, broken, spent = gate(), gate(), gate(jobs_per_minute=1)
+    stopping.draining = True
+    broken.breaker.failed("503", 0.0)
+    spent.sent(0.0, 0.0, WALL_S)
+    assert [passes(gate()), passes(gate(Room(room=0)), in_flight=1)] == [True, True]
+    assert [passes(each) for each in (stopping, broken, spent)] == [False, False, False]
+    assert [passes(gate(), "remove-background"), passes(gate(), size=9_500_001)] == [False, False]
+    assert passes(gate(Room(room=0)), in_flight=0) is False
+    assert passes(gate(money_per_day=0.0)) is False
+    assert passes(gate(), in_flight=2) is None
 
 
 def test_a_cloud_that_serves_nothing_takes_nothing() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.tickets import Lately, Ticket, Tickets, due_ms
+from bridge.tickets import GRACE_MS, Lately, Ticket, Tickets, due_ms, is_due
 from bus.errors import BadInput
 from bus.messages import Job
 from bus.topology import CLOUD_TICKETS
@@ -140,10 +140,20 @@ def test_tickets_without_a_placement_have_nothing_to_do_with_each_other() -> Non
 def test_tickets_are_due_unless_their_job_is_just_being_sent() -> None:
     book = tickets(ticket(1, due=NOW), ticket(2, due=NOW + 1))
     book.send(ticket(3, due=NOW))
-    assert book.due(NOW - 1) == []
-    assert book.due(NOW) == [ticket(1, due=NOW)]
+    assert book.due(NOW - 1, 0) == []
+    assert book.due(NOW, 0) == [ticket(1, due=NOW)]
     book.sent(number(3))
-    assert book.due(NOW) == [ticket(1, due=NOW), ticket(3, due=NOW)]
+    assert book.due(NOW, 0) == [ticket(1, due=NOW), ticket(3, due=NOW)]
+
+
+def test_what_a_predecessor_sent_is_listened_for_a_while_unless_its_own_time_is_over() -> None:
+    began = NOW + 3_600_000
+    late, hurried = ticket(due=NOW + 60_000), ticket(due=NOW + 60_000, deadline_ms=NOW + 60_000)
+    assert [is_due(late, now, began) for now in (began, began + GRACE_MS - 1, began + GRACE_MS)] == [False, False, True]
+    assert is_due(hurried, began, began)
+    patient = ticket(due=began + GRACE_MS + 1)
+    assert not is_due(patient, began + GRACE_MS, began)
+    assert is_due(late, NOW + 60_000, NOW)  # sent by ourselves
 
 
 def test_a_users_job_is_found_by_its_id() -> None:

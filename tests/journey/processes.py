@@ -1,4 +1,4 @@
-"""Real router and VM processes on a real broker, for journeys and benchmarks."""
+"""Real processes of an overspill on a real broker, for journeys and benchmarks."""
 
 import asyncio
 import os
@@ -35,11 +35,19 @@ class Processes:
     def start_vm(self, name: str, slots: int = 1, operations: str = "sketch") -> None:
         self._start(name, "vm", "--name", name, "--slots", str(slots), "--operations", operations)
 
-    def _start(self, name: str, *arguments: str) -> None:
+    def start_bridge(self, name: str = "bridge", **settings: str) -> None:
+        """`settings` are this one's own, over those of all."""
+        self._start(name, "bridge", **settings)
+
+    def start_service(self, name: str = "cloud") -> None:
+        """A cloud service; `Site.settings` tells it where to listen."""
+        self._start(name, "cloud-service")
+
+    def _start(self, name: str, *arguments: str, **settings: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 die_with_us([sys.executable, "-m", "ui.cli", *arguments]),  # also when the tests are killed
-                env=self._environment,
+                env=self._environment | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -78,18 +86,18 @@ class Processes:
     def log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text(errors="replace")
 
-    def wait_ready(self, *vms: str) -> None:
-        """Wait until a router says it routes and each of `vms` says it is ready."""
-        asyncio.run(asyncio.wait_for(self._wait_ready(set(vms)), READY_TIMEOUT_S))
+    def wait_ready(self, *vms: str, cloud: bool = False) -> None:
+        """Wait until a router says it routes, to an open cloud if one is meant, and each of `vms` that it is ready."""
+        asyncio.run(asyncio.wait_for(self._wait_ready(set(vms), cloud=cloud), READY_TIMEOUT_S))
 
-    async def _wait_ready(self, missing: set[str]) -> None:
+    async def _wait_ready(self, missing: set[str], *, cloud: bool) -> None:
         routed = asyncio.Event()
 
         def on_event(delivery: Delivery) -> None:
             match read_event(delivery.message.body):
                 case Heartbeat(worker="ready", vm=vm):
                     missing.discard(vm)
-                case RouterStatus(active=True):
+                case RouterStatus(active=True, cloud=said) if said.startswith("open") or not cloud:
                     routed.set()
                 case _:
                     pass

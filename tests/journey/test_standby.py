@@ -29,7 +29,7 @@ async def test_kill_of_the_active_router_under_load(running: Processes, capsys: 
         flow = asyncio.create_task(submit_all(client, handles))
         await eventually(lambda: sum(handle.done for handle in handles) > BACKLOG // 3)
         killed_ms = time.time_ns() // 1_000_000
-        running.kill(running.name_of(pid_of(await watch.active())))
+        running.kill(running.name_of(pid_of((await watch.active()).router)))
         placed = await eventually(lambda: [event.at_ms for event in watch.jobs if placed_after(event, killed_ms)])
         assert not flow.done()
         await flow

@@ -5,24 +5,26 @@ from typing import Self
 
 import pytest
 
-from bus.events import Heartbeat, JobEvent, RouterStatus, read_event
+from bus.events import BridgeStatus, Heartbeat, JobEvent, RouterStatus, read_event
 from bus.rabbit import Bus, Delivery
 from bus.topology import EVENTS, shared
 from tests.bus.rabbit.foreign import eventually
 
 
 class Watch:
-    """Everything told on `events` since it was entered: the latest of each VM and router, every step of each job."""
+    """Everything told on `events` since it was entered: the latest of each process, every step of each job."""
 
     def __init__(self, url: str) -> None:
         self._bus = Bus(url, name="watch", topology=shared())
         self.beats: dict[str, Heartbeat] = {}
         self.routers: dict[str, RouterStatus] = {}
+        self.bridges: dict[str, BridgeStatus] = {}
         self.jobs: list[JobEvent] = []
 
     async def __aenter__(self) -> Self:
         await self._bus.start(30)
-        await self._bus.listen([(EVENTS, "vm.heartbeat.*"), (EVENTS, "router.status"), (EVENTS, "job.#")], self._hear)
+        keys = ("vm.heartbeat.*", "router.status", "bridge.*", "job.#")
+        await self._bus.listen([(EVENTS, key) for key in keys], self._hear)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -34,6 +36,8 @@ class Watch:
                 self.beats[beat.vm] = beat
             case RouterStatus() as status:
                 self.routers[status.router] = status
+            case BridgeStatus() as status:
+                self.bridges[status.bridge] = status
             case JobEvent() as event:
                 self.jobs.append(event)
             case _:
@@ -56,14 +60,18 @@ class Watch:
         wanted = (job, "running", attempt)
         return (await eventually(lambda: [it for it in self.jobs if (it.job, it.state, it.attempt) == wanted]))[0]
 
+    async def bridging(self, pid: int) -> BridgeStatus:
+        """What the bridge of this process says of itself, as soon as it is the active one."""
+        return (await eventually(lambda: [it for it in self.bridges.values() if it.active and pid_of(it.bridge) == pid]))[0]
+
     def holds(self, vm: str) -> int:
         """How many jobs a VM told to hold at its latest beat."""
         return len(self.beats[vm].held) if vm in self.beats else 0
 
 
-def pid_of(status: RouterStatus) -> int:
-    """A router ends its name with its process id."""
-    return int(status.router.rpartition(" ")[2])
+def pid_of(name: str) -> int:
+    """A router, or a bridge, ends its name with its process id."""
+    return int(name.rpartition(" ")[2])
 
 
 def tell(capsys: pytest.CaptureFixture[str], figures: str) -> None:

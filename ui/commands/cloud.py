@@ -110,8 +110,8 @@ def _packages(extra: str) -> Iterator[None]:
 
 
 def _shown(console: Console, finding: "Finding") -> bool:
-    mark = ("ok  ", "green") if finding.good else ("FAIL", "red")
+    mark = {True: ("ok  ", "green"), None: ("note", "yellow"), False: ("FAIL", "red")}[finding.good]
     console.print(Text.assemble(mark, f"  {finding.subject}: {finding.detail}"))
     if finding.remedy:
         console.print(Text(f"      -> {finding.remedy}"))
-    return finding.good
+    return finding.good is not False

@@ -17,7 +17,7 @@ def told(reason: str) -> Parcel:
 
 
 def returned(reason: str) -> Parcel:
-    return Parcel(JOB.body, {**JOB.attributes, "kind": "returned", "reason": reason})
+    return Parcel(JOB.body, {**JOB.attributes, "kind": "returned", "reason": reason, "served": "yes"})
 
 
 @pytest.mark.parametrize(
