@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from bus.errors import SetupError
 from tests.compose.engine import Engine, Unavailable, run
 from ui.stack.emulator import find
 
@@ -64,17 +65,21 @@ def stand_ins(folder: Path) -> tuple[StandIn, ...]:
 
 def _emulator(folder: Path) -> StandIn:
     """Google's emulator, this machine's own, started as `gcloud` would start it."""
-    found = find()
-    if isinstance(found, str):
-        raise Unavailable(found)
+    try:
+        found = find()
+    except SetupError as error:
+        raise Unavailable(str(error)) from None
     gcloud = folder / "gcloud"
     gcloud.write_text(GCLOUD)
-    gcloud.chmod(0o755)
     return StandIn(
         "gcr.io/google.com/cloudsdktool/google-cloud-cli:emulators",
         "bookworm",
         ("openjdk-17-jre-headless",),
-        hooks=(f"upload {found.jar} /opt/emulator.jar", f"upload {gcloud} /usr/local/bin/gcloud"),
+        hooks=(
+            f"upload {found.jar} /opt/emulator.jar",
+            f"upload {gcloud} /usr/local/bin/gcloud",
+            'chmod 755 "$1/usr/local/bin/gcloud"',
+        ),
     )
 
 
