@@ -1,15 +1,14 @@
 """From `overflow` to the cloud: each job checked, its ticket written, its parcel sent, and only then acked."""
 
 import asyncio
-import contextlib
 import logging
 import time
 import uuid
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
-from bridge.checks import Bury, GoHome, Refuse, Wait, check
+from bridge.checks import Bury, GoHome, Refuse, Wait
 from bridge.cloud import CloudDown, Unsendable
 from bridge.endings import event, now_ms
 from bridge.envelope import job_parcel
@@ -18,6 +17,7 @@ from bridge.shift import Shift
 from bridge.tasks import Tasks
 from bridge.ticket_queue import TicketQueue
 from bridge.tickets import Ticket, due_ms
+from bridge.turns import Go, Join, Settle, Turns
 from bus.blobs import BlobsDown
 from bus.errors import BadInput, BusError, Disconnected
 from bus.events import JobEvent
@@ -33,27 +33,6 @@ PREFETCH: Final = 8
 than a hundred jobs a second; and eight of the largest pictures are 128 MiB."""
 QUIET_S: Final = 0.05
 """In which what the last acks made room for has come."""
-WAIT_S: Final = 5.0
-"""For room in the cloud, which routers may have overrun between two statuses; home again, a job begins from behind."""
-LOOK_S: Final = 0.5
-"""How often who waits looks for room that nobody tells of: a service has come up, or the job was cancelled."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Join:
-    """It is settled with this ticket's job; or at once, where that has been dealt with."""
-
-    ticket: Ticket | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Go:
-    """Send it, under the ticket of a bridge that got as far as that without acking the job, if there is one."""
-
-    before: Ticket | None
-
-
-_Next = Refuse | Bury | GoHome | Wait | _Join | _Go
 
 
 class Forwarder:
@@ -63,12 +42,10 @@ class Forwarder:
         """`timeout_s` is how long the cloud's answer is waited for, seconds."""
         self._shift = shift
         self._queue = queue
-        self._cancels = cancels
         self._timeout_s = timeout_s
         self._in_hand = Tasks()
         self._consumer: Consumer | None = None
-        self._turn = asyncio.Lock()
-        self._stirred = asyncio.Event()
+        self._turns = Turns(shift, cancels)
         self._closed = False
 
     async def open(self, most: int) -> None:
@@ -98,7 +75,7 @@ class Forwarder:
 
     def look(self) -> None:
         """There may be room in the cloud now, or no hope of it."""
-        self._stirred.set()
+        self._turns.look()
 
     def _on_delivery(self, delivery: Delivery) -> None:
         self._in_hand.spawn(self._take(delivery))
@@ -118,72 +95,20 @@ class Forwarder:
         except BadInput as error:
             self._over(delivery, None, await shift.endings.refuse_unread(delivery.message, error.problem))
             return
-        what = await self._in_turn(job)
+        what = await self._turns.next(job)
         if not shift.bus.is_live(delivery):
             return  # the connection was lost meanwhile, and the job comes again
         match what:
-            case _Join(None):
+            case Settle():
                 shift.ack(delivery)
-            case _Join(ticket):
+            case Join(ticket):
                 shift.tickets.hold(ticket, _bare(delivery))
-            case _Go(before):
+            case Go(before):
                 await self._send(delivery, job, self._ticket(job, before), is_new=before is None)
             case Wait(reason):
                 await self._end(delivery, job, GoHome(reason))
             case _:
                 await self._end(delivery, job, what)
-
-    async def _in_turn(self, job: Job) -> _Next:
-        """What is to be done with a job, at the latest when it has waited for room as long as that makes sense.
-
-        Those that wait go in the order in which they came. Nothing is awaited after the judgement.
-        """
-        came_s, what = time.monotonic(), self._next(job)
-        if not isinstance(what, Wait) and not (isinstance(what, _Go) and self._turn.locked()):
-            return what
-        async with self._turn:
-            while isinstance(what := self._next(job), Wait) and await self._is_worth_waiting(came_s):
-                pass
-        return what
-
-    async def _is_worth_waiting(self, came_s: float) -> bool:
-        """Wait until something has changed. False when a job that came then has waited, or nothing moved, for long."""
-        left_s = min(came_s, self._shift.moved_s) + WAIT_S - time.monotonic()
-        if left_s <= 0:
-            return False
-        self._stirred.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stirred.wait(), min(left_s, LOOK_S))
-        return True
-
-    def _next(self, job: Job) -> _Next:
-        """What is to be done with a job at this moment."""
-        shift = self._shift
-        before = shift.tickets.of_placement(job.placement)
-        if self._is_dealt_with(job):
-            return _Join(None)
-        if before is not None and (shift.tickets.is_ending(before.number) or not shift.cloud.keeps):
-            # It is being answered at this moment, or is there for sure.
-            return _Join(before)
-        return self._why_not(job, before) or _Go(before)
-
-    def _is_dealt_with(self, job: Job) -> bool:
-        """Whether only the ack of this placement was lost."""
-        memory = self._shift.memory
-        return job.placement in memory.ended or (self._shift.cloud.keeps and job.placement in memory.sent)
-
-    def _why_not(self, job: Job, before: Ticket | None) -> Refuse | Bury | GoHome | Wait | None:
-        """Why the job is not sent, if it isn't; `before` as in `_Go`."""
-        now = now_ms()
-        why = check(job, now, cancelled=self._cancels.cover(job, now))
-        if why is not None:
-            return why
-        in_flight = len(self._shift.tickets) - (before is not None)
-        gate = self._shift.gate
-        refusal = gate.refusal(job.operation, len(job.body), in_flight, time.monotonic(), time.time())
-        if refusal is None:
-            return None
-        return Wait(refusal.reason) if refusal.passes else GoHome(refusal.reason)
 
     async def _end(self, delivery: Delivery, job: Job, why: Refuse | Bury | GoHome) -> None:
         endings = self._shift.endings
@@ -246,19 +171,13 @@ class Forwarder:
             claim=before.claim if before else None,
         )
         shift.tickets.send(ticket)
+        shift.on_change()  # routers are to know at once when it was the last for which there is room
         return ticket
 
     async def _send(self, delivery: Delivery, job: Job, ticket: Ticket, *, is_new: bool) -> None:
         shift = self._shift
         try:
-            stowed = await self._stow(job, ticket)
-            ticket = ticket.model_copy(update={"claim": stowed.claim or ticket.claim})
-            if not await self._write(delivery, ticket, is_new=is_new):
-                shift.unsent(ticket)
-                return
-            # What was called off meanwhile is not sent: its ticket is there, and settled with its answer.
-            if ticket.number in shift.tickets:
-                await shift.cloud.send(job_parcel(stowed.job, ticket.number, sent_ms=now_ms(), link=stowed.link))
+            is_sent = await self._hand_over(delivery, job, ticket, is_new=is_new)
         except CloudDown as error:
             if not isinstance(error, Unsendable):
                 shift.failed(str(error), ticket)
@@ -266,13 +185,29 @@ class Forwarder:
         except (BlobsDown, BusError) as error:
             await self._home(delivery, job, ticket, str(error))
         except Exception:
-            if self._is_ours(delivery, ticket):
-                self._give_up(delivery, ticket)
-            raise
+            log.exception("a job could not be sent")
+            if (ours := self._reclaimed(delivery, ticket)) is not None:
+                self._give_up(delivery, ours)
         else:
-            self._sent(delivery, ticket)
+            if is_sent:
+                self._sent(delivery, ticket)
+            else:
+                shift.unsent(ticket)
         finally:
             shift.tickets.sent(ticket.number)
+
+    async def _hand_over(self, delivery: Delivery, job: Job, ticket: Ticket, *, is_new: bool) -> bool:
+        """Give the job to the cloud, unless it is called off meanwhile; False when the connection was lost before."""
+        shift = self._shift
+        stowed = await self._stow(job, ticket)
+        if stowed.claim is not None:
+            ticket = ticket.model_copy(update={"claim": stowed.claim})
+        if not await self._write(delivery, ticket, is_new=is_new):
+            return False
+        # What was called off meanwhile is not sent: its ticket is there, and settled with its answer.
+        if ticket.number in shift.tickets:
+            await shift.cloud.send(job_parcel(stowed.job, ticket.number, sent_ms=now_ms(), link=stowed.link))
+        return True
 
     async def _stow(self, job: Job, ticket: Ticket) -> Stowed:
         if ticket.claim is not None:  # by who wrote the ticket
@@ -310,17 +245,17 @@ class Forwarder:
 
     async def _home(self, delivery: Delivery, job: Job, ticket: Ticket, reason: str) -> None:
         """The job was not sent: hand it home, and its ticket is void."""
-        if self._is_ours(delivery, ticket):
-            self._shift.unsent(ticket)
-            await self._finish(delivery, job, self._shift.endings.hand_home(job, reason), ticket)
+        if (ours := self._reclaimed(delivery, ticket)) is not None:
+            await self._finish(delivery, job, self._shift.endings.hand_home(job, reason), ours)
 
-    def _is_ours(self, delivery: Delivery, ticket: Ticket) -> bool:
-        """Whether the job is left to us to end; if not it was answered meanwhile, or is at this moment."""
-        if self._shift.tickets.take(ticket.number) is not None:
-            return True
-        if not self._shift.tickets.hold(ticket, _bare(delivery)):
+    def _reclaimed(self, delivery: Delivery, ticket: Ticket) -> Ticket | None:
+        """The ticket of a job that did not go, for us to end; None when others do, or have: settled with that."""
+        ours = self._shift.tickets.take(ticket.number)
+        if ours is not None:
+            self._shift.unsent(ours)
+        elif not self._shift.tickets.hold(ticket, _bare(delivery)):
             self._shift.ack(delivery)
-        return False
+        return ours
 
 
 def _bare(delivery: Delivery) -> Delivery:

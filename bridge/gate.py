@@ -179,12 +179,18 @@ class Gate:
             return _HeldBack("broken", f"{self.breaker.reason}")
         if not self.operations(now):
             return _HeldBack("broken", "the cloud serves no operation")
+        return self._full(in_flight, now) or self._spent(now, wall_s)
+
+    def _full(self, in_flight: int, now: float) -> _HeldBack | None:
         if not self.breaker.may_send(now):
             return _HeldBack("full", f"one job is on trial, since the cloud failed: {self.breaker.reason}")
         if in_flight == 0 and self._cloud.capacity() == 0:
             return _HeldBack("full", "no service of the cloud is up")
-        if in_flight >= (capacity := self._capacity(in_flight, now)):
-            return _HeldBack("full", f"{in_flight} of {capacity} jobs are in the cloud", passes=True)
+        capacity = self._capacity(in_flight, now)
+        is_full = in_flight >= capacity
+        return _HeldBack("full", f"{in_flight} of {capacity} jobs are in the cloud", passes=True) if is_full else None
+
+    def _spent(self, now: float, wall_s: float) -> _HeldBack | None:
         cheapest = min(self.budget.estimate(operation, 0) for operation in self.operations(now))
         over = self.budget.over(cheapest, now, wall_s)
         return _HeldBack("full", over) if over else None

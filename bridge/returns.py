@@ -159,7 +159,9 @@ class Returns:
         self._shift.pictures.remove(claim)
         budget = self._shift.gate.budget
         budget.corrected(ticket.cost, cost, ticket.sent_ms / 1000)
-        budget.learnt(ticket.job.operation, _there_s(ticket), None if told.ran_ms is None else told.ran_ms / 1000)
+        # What came while no bridge was there tells how long that was, not how long the cloud takes.
+        if self._shift.since_ms is not None and ticket.sent_ms >= self._shift.since_ms:
+            budget.learnt(ticket.job.operation, _there_s(ticket), None if told.ran_ms is None else told.ran_ms / 1000)
         self._shift.succeeded(ticket)
 
     # -- a job that comes back
@@ -228,4 +230,5 @@ def _with_body(ticket: Ticket, parcel: Parcel) -> Job:
 
 
 def _there_s(ticket: Ticket) -> float:
-    return max(0.0, (now_ms() - ticket.sent_ms) / 1000)
+    """Seconds from its sending, until it was due at the latest."""
+    return max(0.0, (min(now_ms(), ticket.due_ms) - ticket.sent_ms) / 1000)

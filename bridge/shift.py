@@ -53,9 +53,8 @@ class Shift:
         self.on_change()
 
     def void(self, ticket: Ticket) -> None:
-        """A job was not sent, and others answer it."""
+        """Others answer a job."""
         self._settle(ticket)
-        self.unsent(ticket)
 
     def _settle(self, ticket: Ticket) -> None:
         for delivery in self.tickets.end(ticket.number):

@@ -22,7 +22,8 @@ _MARK: Final = b'"kind":"bridge"'
 async def last_word(bus: Bus, now_ms: int, *, whole_day: bool) -> BridgeStatus | None:
     """What an active bridge told last; None when none is found, or the history can't be read.
 
-    It may bear our own name: a container that is started anew keeps host name and process id. `whole_day` looks back for a day, else for an hour.
+    It may bear our own name: a container that is started anew keeps host name and process id. `whole_day` looks back
+    for a day, else for an hour.
     """
     try:
         for back_s in (*LOOK_BACK_S, A_DAY_S) if whole_day else LOOK_BACK_S:

@@ -1,6 +1,7 @@
 """The bridge on a real broker: every job that overflows ends in one answer, whatever dies on the way."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,13 @@ from typing import Any
 import pytest
 
 from bridge import bridge as module
+from bridge.breaker import Breaker
 from bridge.bridge import serve_bridge
 from bus.errors import OverspillError, SetupError
 from bus.topology import CONTROL
 from tests.bridge.far_side import Client, FarSide
 from tests.bridge.yard import PICTURE, SETTINGS, Running, yard
-from tests.bus.rabbit.foreign import eventually
+from tests.bus.rabbit.foreign import eventually, network
 
 pytestmark = pytest.mark.broker
 
@@ -80,17 +82,17 @@ def _before_the_reply(running: Running, never: "asyncio.Future[None]", _far: Far
     async def answer(*_args: Any, **_kwargs: Any) -> None:
         await never
 
-    running.bridge._endings.answer = answer  # type: ignore[method-assign]
+    running.shift.endings.answer = answer  # type: ignore[method-assign]
 
 
 def _after_the_reply(running: Running, never: "asyncio.Future[None]", _far: FarSide) -> None:
-    really = running.bridge._endings.answer
+    really = running.shift.endings.answer
 
     async def answer(*args: Any, **kwargs: Any) -> None:
         await really(*args, **kwargs)
         await never
 
-    running.bridge._endings.answer = answer  # type: ignore[method-assign]
+    running.shift.endings.answer = answer  # type: ignore[method-assign]
 
 
 Step = Callable[[Running, "asyncio.Future[None]", FarSide], None]
@@ -149,6 +151,27 @@ async def test_a_bridge_killed_while_it_answers_is_followed_by_another(amqp_url:
         await there.all_settled()
 
 
+async def test_a_trial_that_is_lost_with_the_connection_is_followed_by_another(amqp_url: str) -> None:
+    async with yard(amqp_url) as there, network(amqp_url) as between:
+        running = await there.start(url=between.url)
+        await running.working()
+        breaker = running.bridge._gate.breaker = Breaker(failures_to_open=1, first_delay_s=0.02)
+        breaker.failed("503", time.monotonic())
+        await eventually(lambda: breaker.may_send(time.monotonic()))
+        there.send()
+        await there.far.job()
+        await there.told("sent")
+        assert not breaker.may_send(time.monotonic())
+        between.cut()
+        await eventually(lambda: not running.bus.connected)
+        between.mend()
+        await running.working()
+        there.send(message_id="j2")
+        there.far.answer(await there.far.job())
+        assert (await there.reply()).headers["job"] == "j2"
+        assert breaker.state(time.monotonic()) == "closed"
+
+
 async def test_one_of_two_works_and_the_other_consumes_nothing(amqp_url: str) -> None:
     async with yard(amqp_url) as there:
         first = await there.start()
@@ -178,7 +201,7 @@ async def test_what_the_cloud_has_is_answered_by_the_next_bridge(amqp_url: str) 
         second = await there.start(name="b2")
         replies = [await there.reply() for _ in jobs]
         assert {reply.properties.correlation_id for reply in replies} == {f"j{number}" for number in range(5)}
-        await eventually(lambda: second.bridge._endings.answered == 5)
+        await eventually(lambda: second.bridge._tally.answered == 5)
         await there.all_settled()
 
 

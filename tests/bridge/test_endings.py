@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 
 import pytest
 
 from bridge import endings as module
-from bridge.endings import Endings, event
+from bridge.endings import Endings, Tally, event
 from bus import replies
 from bus.messages import Answer, Job, Message
 from bus.problems import Kind, Problem
@@ -32,7 +33,7 @@ def job(reply_to: str | None) -> Job:
 async def at_work(url: str) -> AsyncIterator[tuple[Endings, Foreign, Bus]]:
     with Foreign(url) as foreign:
         async with Bus(url, name="test", topology=TOPOLOGY) as bus:
-            yield Endings(bus), foreign, bus
+            yield Endings(bus, Tally()), foreign, bus
 
 
 def test_an_event_tells_which_placement_went_to_the_cloud() -> None:
@@ -44,10 +45,10 @@ def test_an_event_tells_which_placement_went_to_the_cloud() -> None:
 async def test_answered_refused_handed_home_and_buried(amqp_url: str) -> None:
     async with at_work(amqp_url) as (endings, foreign, _):
         waiting = job(foreign.queue())
-        answer = Answer.to(waiting, content_type="image/png", body=b"drawn", ran_ms=7)
+        answer = Answer.to(waiting, content_type="image/png", body=b"drawn", ran_ms=7, vm="rev-7")
         done = await endings.answer(waiting, answer, cost=0.1)
         assert done is not None
-        assert (done.state, done.ran_ms, done.cost, endings.answered) == ("done", 7, 0.1, 1)
+        assert (done.state, done.vm, done.ran_ms, done.cost, endings.tally.answered) == ("done", "rev-7", 7, 0.1, 1)
         assert (await foreign.get(waiting.reply_to or "")).body == b"drawn"
         failed = await endings.refuse(waiting, PROBLEM)
         assert failed is not None
@@ -55,7 +56,10 @@ async def test_answered_refused_handed_home_and_buried(amqp_url: str) -> None:
         home = await endings.hand_home(waiting, "full")
         assert home is not None
         assert (home.state, home.reason) == ("retried", "full")
-        assert (await foreign.get(HOME)).headers["attempt"] == 1
+        back = (await foreign.get(HOME)).headers
+        assert back["attempt"] == 1
+        told = json.loads(back["history"])[-1]
+        assert (told["attempt"], told["vm"], told["reason"]) == (2, "cloud", "full")  # by this the router keeps it home
         buried = await endings.bury(job(None), "nobody waits")
         assert buried is not None
         assert buried.state == "unanswerable"
@@ -70,7 +74,7 @@ async def test_a_gone_caller_is_counted_and_a_full_queue_buries_the_job(
     async with at_work(amqp_url) as (endings, foreign, _):
         gone = await endings.refuse(job("gone"), PROBLEM)
         assert gone is not None
-        assert (gone.state, endings.gone, endings.answered) == ("unanswerable", 1, 0)
+        assert (gone.state, endings.tally.gone, endings.tally.answered) == ("unanswerable", 1, 0)
         full = foreign.queue("full", x_max_length=1, x_overflow="reject-publish")
         foreign.publish("", full)
         refused = await endings.refuse(job(full), PROBLEM)
@@ -95,12 +99,17 @@ async def test_what_can_not_be_read_is_answered_or_kept(amqp_url: str) -> None:
 @pytest.mark.broker
 async def test_nothing_has_ended_when_the_connection_is_lost(amqp_url: str) -> None:
     async with at_work(amqp_url) as (endings, _, bus):
-        await bus.close()
+        endings.close()  # nor when it is there again, for the next shift
         assert await endings.refuse(job("r"), PROBLEM) is None
         assert await endings.hand_home(job("r"), "full") is None
         assert await endings.bury(job("r"), "nobody waits") is None
+        lost = Endings(bus, Tally())
+        await bus.close()
+        assert await lost.refuse(job("r"), PROBLEM) is None
+        assert await lost.hand_home(job("r"), "full") is None
+        assert await lost.bury(job("r"), "nobody waits") is None
         for reply_to in ("r", None):
-            assert await endings.refuse_unread(Message(routing_key="sketch", reply_to=reply_to), PROBLEM) is None
+            assert await lost.refuse_unread(Message(routing_key="sketch", reply_to=reply_to), PROBLEM) is None
 
 
 @pytest.mark.broker

@@ -11,6 +11,7 @@ from bus.messages import Job
 
 JOB = Job(id="j1", operation="sketch", body=b"0123456789")
 CLAIM = "results/20300131/" + 32 * "a"
+NAME = 32 * "b"
 
 
 def pictures(folder: Path) -> Pictures:
@@ -54,11 +55,26 @@ async def test_a_result_is_inline_where_it_fits(tmp_path: Path) -> None:
     path = tmp_path / CLAIM
     path.parent.mkdir(parents=True)
     path.write_bytes(b"12345")
-    assert await pictures(tmp_path).result(CLAIM) == Result(b"12345", {}, CLAIM)
+    assert await pictures(tmp_path).result(b"", CLAIM, NAME) == Result(b"12345", {}, CLAIM)
     path.write_bytes(b"123456")
-    assert await pictures(tmp_path).result(CLAIM) == Result(b"", {"claim": CLAIM, "link": None})
+    assert await pictures(tmp_path).result(b"", CLAIM, NAME) == Result(b"", {"claim": CLAIM, "link": None})
     with pytest.raises(BadInput, match="OVERSPILL_BLOBS"):
-        await NONE.result(CLAIM)
+        await NONE.result(b"", CLAIM, NAME)
+
+
+async def test_a_result_that_came_inline_and_is_too_large_for_a_message_is_stowed_once(tmp_path: Path) -> None:
+    assert await NONE.result(b"12345", None, NAME) == Result(b"12345", {})
+    first = await pictures(tmp_path).result(b"123456", None, NAME)
+    again = await pictures(tmp_path).result(b"123456", None, NAME)
+    claim = first.headers["claim"]
+    assert (first, first.body, first.claim) == (again, b"", None)
+    assert claim is not None
+    assert claim.endswith(f"/{NAME}")
+    assert (tmp_path / claim).read_bytes() == b"123456"
+    for store in (NONE, pictures(tmp_path)):
+        with pytest.raises(BadInput) as refused:
+            await store.result(b"x" * 101, None, NAME)
+        assert refused.value.problem.slug == "too-many-bytes"
 
 
 async def test_what_is_old_is_swept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

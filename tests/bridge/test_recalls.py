@@ -1,11 +1,14 @@
 """Jobs in the cloud that are answered without it, and what that says of the cloud."""
 
+import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from bridge import bridge as module
 from bridge.recalls import LEAST_S, TYPICAL, is_clouds_fault, overdue_problem
+from bus.events import JobEvent
 from tests.bridge.test_tickets import NOW, ticket
 from tests.bridge.yard import SETTINGS, Yard, yard
 from tests.bus.rabbit.foreign import eventually
@@ -19,13 +22,14 @@ def test_the_problem_tells_whose_time_was_over() -> None:
 
 
 def test_callers_in_a_hurry_do_not_shut_the_cloud() -> None:
-    def blamed(after_s: float, typical_s: float | None = None) -> bool:
+    def blamed(after_s: float, typical_s: float | None = None, since_s: float = 0.0) -> bool:
         after_ms = NOW + int(after_s * 1000)
-        return is_clouds_fault(ticket(deadline_ms=after_ms), after_ms, typical_s)
+        return is_clouds_fault(ticket(deadline_ms=after_ms), after_ms, NOW + int(since_s * 1000), typical_s)
 
     assert [blamed(0.5), blamed(LEAST_S - 1), blamed(LEAST_S)] == [False, False, True]
     assert [blamed(TYPICAL * 20 - 1, 20.0), blamed(TYPICAL * 20, 20.0)] == [False, True]
-    assert is_clouds_fault(ticket(), NOW + 60_000, 1000.0)  # the cloud's own time was over
+    assert not blamed(3600, since_s=3599)  # it came back to a bridge that was not there
+    assert is_clouds_fault(ticket(), NOW + 60_000, NOW, 1000.0)  # the cloud's own time was over
 
 
 @pytest.fixture(autouse=True)
@@ -53,16 +57,49 @@ async def test_what_the_cloud_never_answers_is_answered_in_time_and_its_answer_d
 
 
 @pytest.mark.broker
-async def test_what_was_overdue_while_no_bridge_was_there_is_answered_by_the_next(amqp_url: str) -> None:
+async def test_what_was_due_while_no_bridge_was_there_may_still_be_answered_by_the_cloud(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with yard(amqp_url) as there:
         first = await there.start(SETTINGS.model_copy(update={"cloud_timeout_s": 0.3}))
-        there.send()
-        await there.far.job()
-        await there.told("sent")
+        for job in ("j1", "j2"):
+            there.send(message_id=job)
+        jobs = [await there.far.job() for _ in range(2)]
+        await eventually(lambda: [step.state for step in there.steps()] == ["sent", "sent"])
         await first.kill()
         del there.running[0]
-        await there.start(name="b2")
+        await asyncio.sleep(0.3)
+        second = await there.start(name="b2")
+        await second.working()
+        await asyncio.sleep(0.2)  # in which it would have been given up
+        there.far.answer(jobs[0])
+        assert (await there.reply()).body == b"drawn"
+        assert (await there.status("b2", answered=1)).seconds == {}
+        monkeypatch.setattr("bridge.tickets.GRACE_MS", 0)
         await _answered(there, "timed-out")
+        await there.all_settled()
+
+
+@pytest.mark.broker
+async def test_a_fault_of_ours_does_not_leave_an_overdue_job_unanswered(
+    amqp_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with yard(amqp_url) as there:
+        running = await there.start(SETTINGS.model_copy(update={"cloud_timeout_s": 0.3}))
+        await running.working()
+        endings = running.shift.endings
+        really, faults = endings.refuse, iter([ZeroDivisionError])
+
+        async def refuse(*args: Any, **kwargs: Any) -> JobEvent | None:
+            for fault in faults:
+                raise fault
+            return await really(*args, **kwargs)
+
+        endings.refuse = refuse  # type: ignore[method-assign]
+        there.send()
+        await there.far.job()
+        await _answered(there, "timed-out")
+        assert "work on the side failed" in caplog.text
         await there.all_settled()
 
 

@@ -1,15 +1,17 @@
 """From the cloud to the caller: answers, jobs that come back, and what comes too late."""
 
-import asyncio
 import json
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.envelope import CloudAnswer, Parcel
-from bridge.returns import waited_ms
+from bridge.returns import LARGEST_PROBLEM, waited_ms
 from bus.messages import Job
+from bus.prices import Prices
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from bus.settings import Settings
 from tests.bridge.far_side import FarSide
@@ -32,70 +34,86 @@ def test_the_wait_ends_where_the_run_began() -> None:
     assert waited_ms(told.model_copy(update={"began_ms": None}), job) is None
 
 
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.bridge.TICK_S", 0.1)
+    monkeypatch.setattr("bridge.returns.AGAIN_AFTER_S", 0.05)
+
+
 @pytest.mark.broker
-async def test_a_problem_names_the_callers_job_and_not_its_ticket(amqp_url: str) -> None:
+async def test_problems_and_what_is_none(amqp_url: str) -> None:
     async with yard(amqp_url) as there:
         await there.start()
         there.send(correlation_id=None)
         there.far.refuse(await there.far.job(), Problem.of(Kind.NOT_AN_IMAGE, "It is text."))
         reply = await there.reply()
-        assert problem(reply)["instance"] == "urn:overspill:job:j1"
+        assert problem(reply)["instance"] == "urn:overspill:job:j1"  # not its ticket
         assert (problem(reply)["detail"], reply.properties.correlation_id) == ("It is text.", "j1")
         failed = await there.told("failed")
         assert (failed.problem, failed.reason) == ("not-an-image", "It is text.")
-        await there.all_settled()
-
-
-@pytest.mark.broker
-async def test_an_answer_that_can_not_be_sent_is_told_and_settled(amqp_url: str) -> None:
-    async with yard(amqp_url) as there:
-        await there.start()
-        there.send(reply_to="gone")
-        there.far.answer(await there.far.job())
-        assert "gone" in ((await there.told("unanswerable")).reason or "")
-        await there.status(gone=1, answered=0, in_flight=0)
-        await there.all_settled()
-
-
-@pytest.mark.broker
-async def test_what_is_not_an_answer_does_no_harm(amqp_url: str) -> None:
-    async with yard(amqp_url) as there:
-        await there.start()
+        for unread in (b"{}", Problem.of(Kind.NOT_AN_IMAGE, LARGEST_PROBLEM * "x").to_json()):
+            there.send()
+            there.far.answer(await there.far.job(), unread, content_type=PROBLEM_JSON)
+            assert problem(await there.reply())["type"].endswith("operation-failed")
         there.send()
         job = await there.far.job()
-        ticket = job.attributes["ticket"]
+        ticket, settled = job.attributes["ticket"], there.far.settled
         for garbage in ({}, {"kind": "job", "ticket": ticket}, {"kind": "answer", "ticket": ticket, "ran_ms": "x"}):
             there.far.give(Parcel(b"?", garbage))
         there.far.give(Parcel(b"?", {"kind": "answer", "ticket": "guessed", "content_type": "text/plain"}))
-        await eventually(lambda: there.far.settled == 4)
+        await eventually(lambda: there.far.settled == settled + 4)
         there.far.answer(job)
         assert (await there.reply()).body == b"drawn"
+        there.send(reply_to="gone")
+        there.far.answer(await there.far.job())
+        assert "gone" in ((await there.told("unanswerable")).reason or "")
+        await there.status(gone=1, answered=4, in_flight=0)
         await there.all_settled()
 
 
 @pytest.mark.broker
-async def test_a_problem_that_can_not_be_read_is_one_all_the_same(amqp_url: str) -> None:
+async def test_what_a_service_tells_of_itself_is_believed_within_bounds(amqp_url: str) -> None:
     async with yard(amqp_url) as there:
-        await there.start()
+        await there.start(SETTINGS.model_copy(update={"cloud": "pubsub"}))
         there.send()
-        there.far.answer(await there.far.job(), b"{}", content_type=PROBLEM_JSON)
-        assert problem(await there.reply())["type"].endswith("operation-failed")
+        there.far.answer(await there.far.job(), ran_ms=10**12, vm=5000 * "v", model=5000 * "m")
+        reply = await there.reply()
+        assert (len(reply.headers["vm"]), len(reply.headers["model"])) == (255, 255)
+        done = await there.told("done")
+        assert done.vm == 255 * "v"
+        assert float(reply.headers["cost"]) == done.cost
+        assert float(reply.headers["cost"]) < Prices.of(Settings()).job(30.0, 1000)  # it was not there for 31 years
         await there.all_settled()
 
 
 @pytest.mark.broker
-async def test_a_service_that_does_not_serve_an_operation_gives_it_back(amqp_url: str) -> None:
+async def test_a_job_that_the_cloud_gives_back_goes_home(amqp_url: str) -> None:
     async with yard(amqp_url) as there:
-        await there.start()
+        running = await there.start()
         there.send(headers={"attempt": 2})
-        there.far.return_(await there.far.job())
+        job = await there.far.job()
+        there.far.give(Parcel(job.body, {**job.attributes, "kind": "returned", "reason": "no room", "served": "yes"}))
         home = await there.home()
         assert (home.body, home.headers["attempt"], home.properties.correlation_id) == (PICTURE, 1, "c1")
+        assert json.loads(home.headers["history"])[-1]["vm"] == "cloud"
+        assert (await there.told("retried")).reason == "the cloud gave it back: no room"
+
+        really, told = running.shift.endings.hand_home, []
+
+        async def hand_home(*args: Any) -> Any:
+            told.append(running.bridge._gate.operations(time.monotonic()))
+            return await really(*args)
+
+        running.shift.endings.hand_home = hand_home  # type: ignore[method-assign, assignment]
+        there.send()  # the operation is served all the same
+        there.far.return_(await there.far.job())
+        await there.home()
+        assert told == [("remove-background", "caption")]  # before the router has the job again
         assert (await there.told("retried")).reason == "the cloud gave it back: no weights"
-        await there.status(operations=("remove-background", "caption"))
+        await there.status(operations=told[0])
         there.send()
         await there.home()
-        assert there.far.taken == 1
+        assert there.far.taken == 2
         await there.all_settled()
 
 
@@ -105,10 +123,17 @@ async def test_a_job_given_up_is_answered_and_kept_for_the_operator(amqp_url: st
         await there.start()
         there.send()
         there.far.give(await there.far.job(), dead=True)
-        assert problem(await there.reply())["type"].endswith("too-many-attempts")
+        told = problem(await there.reply())
+        assert told["type"].endswith("too-many-attempts")
+        assert told["detail"].endswith("however often it was tried.")
         dead = await there.dead()
         assert (dead.body, dead.headers["operation"]) == (PICTURE, "sketch")
         assert json.loads(dead.headers["history"])[0]["problem"] == "too-many-attempts"
+        there.send()
+        job = await there.far.job()
+        there.far.give(Parcel(job.body, {**job.attributes, "reason": "http://a failed: it says 500"}), dead=True)
+        assert "the last time http://a failed: it says 500" in problem(await there.reply())["detail"]
+        assert "it says 500" in (await there.dead()).headers["reason"]
         await there.all_settled()
 
 
@@ -117,7 +142,7 @@ def with_store(folder: Path, largest: int = 1000) -> Settings:
 
 
 @pytest.mark.broker
-async def test_a_stowed_picture_comes_home_with_its_job(amqp_url: str, tmp_path: Path) -> None:
+async def test_a_stowed_picture_comes_home_with_its_job_or_is_told_to_be_lost(amqp_url: str, tmp_path: Path) -> None:
     async with yard(amqp_url, FarSide(largest_bytes=5)) as there:
         await there.start(with_store(tmp_path))
         there.send(headers={"operation": "caption"})
@@ -129,87 +154,75 @@ async def test_a_stowed_picture_comes_home_with_its_job(amqp_url: str, tmp_path:
         assert (await there.dead()).body == PICTURE
         await there.reply()
         await eventually(lambda: not [path for path in tmp_path.rglob("*") if path.is_file()])
-        await there.all_settled()
 
-
-@pytest.mark.broker
-async def test_a_stowed_picture_that_is_lost_is_told(amqp_url: str, tmp_path: Path) -> None:
-    async with yard(amqp_url, FarSide(largest_bytes=5)) as there:
-        await there.start(with_store(tmp_path))
-        there.send(headers={"operation": "caption"})
-        job = await there.far.job()
-        (tmp_path / job.attributes["claim"]).unlink()
-        there.far.return_(job)
-        assert problem(await there.reply())["type"].endswith("no-such-claim")
         there.send()
         job = await there.far.job()
         (tmp_path / job.attributes["claim"]).unlink()
         there.far.give(job, dead=True)
         assert (await there.dead()).body == b""
         await there.reply()
+        there.send()
+        job = await there.far.job()
+        (tmp_path / job.attributes["claim"]).unlink()
+        there.far.return_(job)
+        assert problem(await there.reply())["type"].endswith("no-such-claim")
         await there.all_settled()
 
 
-def stored(folder: Path, body: bytes) -> str:
-    claim = "results/20300131/" + 32 * "b"
-    (folder / claim).parent.mkdir(parents=True)
+def stored(folder: Path, body: bytes, name: str = "b") -> str:
+    claim = "results/20300131/" + 32 * name
+    (folder / claim).parent.mkdir(parents=True, exist_ok=True)
     (folder / claim).write_bytes(body)
     return claim
 
 
 @pytest.mark.broker
-async def test_a_result_in_the_store_is_sent_inline_where_it_fits(amqp_url: str, tmp_path: Path) -> None:
+async def test_results_travel_inline_as_far_as_a_message_holds_them(amqp_url: str, tmp_path: Path) -> None:
+    store = tmp_path / "store"
     async with yard(amqp_url) as there:
-        await there.start(with_store(tmp_path))
+        await there.start(with_store(store, largest=10))
         there.send()
-        claim = stored(tmp_path, b"a result")
+        claim = stored(store, b"a result")
         there.far.answer(await there.far.job(), b"", claim=claim)
         reply = await there.reply()
         assert (reply.body, "claim" in reply.headers) == (b"a result", False)
-        await eventually(lambda: not (tmp_path / claim).exists())
-        await there.all_settled()
+        await eventually(lambda: not (store / claim).exists())
 
-
-@pytest.mark.broker
-async def test_a_larger_result_stays_in_the_store(amqp_url: str, tmp_path: Path) -> None:
-    async with yard(amqp_url) as there:
-        await there.start(with_store(tmp_path, largest=5))
-        there.send(b"x")
-        claim = stored(tmp_path, b"a result")
+        there.send()
+        claim = stored(store, b"a larger result")
         there.far.answer(await there.far.job(), b"", claim=claim)
         reply = await there.reply()
         assert (reply.body, reply.headers["claim"]) == (b"", claim)
-        assert (tmp_path / claim).exists()
+        assert (store / claim).exists()
+
+        there.send()  # a pool of services answers with the body as it is
+        there.far.answer(await there.far.job(), b"a larger result")
+        reply = await there.reply()
+        assert (reply.body, (store / reply.headers["claim"]).read_bytes()) == (b"", b"a larger result")
+
+        shutil.rmtree(store)
+        store.write_bytes(b"in the way")  # an answer waits for a store that fails
+        there.send()
+        there.far.answer(await there.far.job(), b"", claim=claim)
+        await eventually(lambda: there.far.came_again > 1)
+        store.unlink()
+        stored(store, b"late")
+        assert (await there.reply()).body == b"late"
         await there.all_settled()
 
 
 @pytest.mark.broker
-async def test_a_result_that_can_not_be_had_is_a_problem(amqp_url: str) -> None:
+async def test_without_a_store_a_result_that_needs_one_is_a_problem(amqp_url: str) -> None:
     async with yard(amqp_url) as there:
-        await there.start()
+        await there.start(SETTINGS.model_copy(update={"max_image_bytes": 10}))
         there.send()
         there.far.answer(await there.far.job(), b"", claim="results/20300131/" + 32 * "b")
         told = problem(await there.reply())
         assert told["type"].endswith("no-such-claim")
         assert "OVERSPILL_BLOBS" in told["detail"]
-        await there.all_settled()
-
-
-@pytest.mark.broker
-async def test_an_answer_waits_for_a_store_that_fails(
-    amqp_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bridge.returns.AGAIN_AFTER_S", 0.05)
-    store = tmp_path / "store"
-    store.write_bytes(b"in the way")
-    async with yard(amqp_url) as there:
-        await there.start(with_store(store))
         there.send()
-        there.far.answer(await there.far.job(), b"", claim="results/20300131/" + 32 * "b")
-        await eventually(lambda: there.far.came_again > 1)
-        store.unlink()
-        stored(store, b"a result")
-        assert (await there.reply()).body == b"a result"
+        there.far.answer(await there.far.job(), b"a larger result")
+        assert problem(await there.reply())["type"].endswith("too-many-bytes")
         await there.all_settled()
 
 
@@ -232,17 +245,13 @@ async def test_an_answer_that_comes_while_the_connection_is_lost_is_sent_after_i
 
 
 @pytest.mark.broker
-async def test_an_answer_that_comes_while_its_job_is_ended_otherwise_waits_for_that(
-    amqp_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bridge.returns.AGAIN_AFTER_S", 0.05)
+async def test_an_answer_that_comes_while_its_job_is_ended_otherwise_waits_for_that(amqp_url: str) -> None:
     async with yard(amqp_url) as there:
         running = await there.start()
         there.send()
         job = await there.far.job()
         await there.told("sent")
-        assert running.bridge._crew is not None
-        tickets = running.bridge._crew.shift.tickets
+        tickets = running.shift.tickets
         tickets.take(job.attributes["ticket"])
         there.far.answer(job)
         await eventually(lambda: there.far.came_again > 1)
@@ -252,19 +261,22 @@ async def test_an_answer_that_comes_while_its_job_is_ended_otherwise_waits_for_t
 
 
 @pytest.mark.broker
-async def test_a_fault_of_ours_does_not_meet_the_same_answer_for_ever(
+async def test_a_fault_of_ours_meets_an_answer_once_and_leaves_no_caller_without_one(
     amqp_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with yard(amqp_url) as there:
-        running = await there.start()
+        running = await there.start(SETTINGS.model_copy(update={"cloud_timeout_s": 1.0}))
         await running.working()
+        really = running.shift.endings.answer
 
         async def wrong(*_args: object, **_kwargs: object) -> None:
+            running.shift.endings.answer = really  # type: ignore[method-assign]
             raise ZeroDivisionError
 
-        running.bridge._endings.answer = wrong  # type: ignore[method-assign]
+        running.shift.endings.answer = wrong  # type: ignore[method-assign]
         there.send()
         there.far.answer(await there.far.job())
-        await eventually(lambda: there.far.settled == 1)
-        await asyncio.sleep(0)
+        assert problem(await there.reply())["type"].endswith("timed-out")
+        assert (there.far.settled, there.far.came_again) == (1, 0)
         assert "could not be dealt with" in caplog.text
+        await there.all_settled()

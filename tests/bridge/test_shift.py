@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.endings import Endings, event, now_ms
+from bridge.endings import Endings, Tally, event, now_ms
 from bridge.gate import Gate
 from bridge.pictures import Pictures
 from bridge.shift import Memory, Shift
@@ -28,7 +28,7 @@ def shift(bus: Bus, folder: Path) -> tuple[Shift, list[str]]:
     changes: list[str] = []
     pictures = Pictures(Blobs(f"file://{folder}", most_bytes=100), largest_inline=100, link_s=60)
     gate = Gate.of(SETTINGS, client, "b1")
-    return Shift(bus, client, gate, Endings(bus), pictures, Memory(), lambda: changes.append("?")), changes
+    return Shift(bus, client, gate, Endings(bus, Tally()), pictures, Memory(), lambda: changes.append("?")), changes
 
 
 def sent_now() -> Ticket:

@@ -4,13 +4,14 @@ import time
 
 import pytest
 
-from bridge.spending import last_word
+from bridge.budget import Budget
+from bridge.spending import last_word, restore
 from bus.events import BridgeStatus, event_message
 from bus.messages import Message
+from bus.prices import Prices
 from bus.rabbit import Bus
 from bus.topology import DEFAULT_EXCHANGE, EVENTS_HISTORY, Topology, shared
-
-pytestmark = pytest.mark.broker
+from tests.bridge.test_tickets import ticket
 
 TOPOLOGY = Topology(queues=tuple(queue for queue in shared().queues if queue.name == EVENTS_HISTORY))
 
@@ -22,6 +23,7 @@ def status(bridge: str, spent: float, *, active: bool = True) -> Message:
     return event_message(told, EVENTS_HISTORY)
 
 
+@pytest.mark.broker
 async def test_the_last_word_of_an_active_bridge_counts_whatever_its_name(amqp_url: str) -> None:
     async with Bus(amqp_url, name="test", topology=TOPOLOGY) as bus:
         for message in (
@@ -37,11 +39,35 @@ async def test_the_last_word_of_an_active_bridge_counts_whatever_its_name(amqp_u
         assert (told.bridge, told.spent_by_hour) == ("b4", {"500000": 4.0})
 
 
+def test_what_was_sent_after_the_last_word_is_counted_too() -> None:
+    wall_s = 1_800_000_000.0
+    word = BridgeStatus(
+        bridge="b1", state="ready", at_ms=int(wall_s - 10) * 1000, sent_last_minute=7, spent_by_hour={"500000": 2.0}
+    )
+
+    def counted(told: BridgeStatus | None, *sent_s_ago: float, already: int = 0) -> tuple[int, float]:
+        budget = Budget(Prices(0.0, 0.0, 0.0))
+        for _ in range(already):
+            budget.sent(0.0, 100.0, wall_s)
+        tickets = [ticket().model_copy(update={"sent_ms": int((wall_s - ago) * 1000)}) for ago in sent_s_ago]
+        restore(budget, told, tickets, 100.0, wall_s)
+        return budget.sent_last_minute(100.0), round(budget.spent_today(wall_s), 6)
+
+    assert counted(None) == (0, 0.0)
+    assert counted(word) == (7, 2.0)
+    assert counted(word, already=5) == (7, 2.0)  # some of those were its own
+    assert counted(word, 11.0, 9.0) == (8, 2.001)
+    assert counted(None, 11.0, 90_000.0) == (1, 0.001)
+    assert counted(word.model_copy(update={"at_ms": int(wall_s - 60) * 1000})) == (0, 2.0)
+
+
+@pytest.mark.broker
 async def test_an_empty_history_tells_nothing(amqp_url: str) -> None:
     async with Bus(amqp_url, name="test", topology=TOPOLOGY) as bus:
         assert await last_word(bus, _now_ms(), whole_day=False) is None
 
 
+@pytest.mark.broker
 async def test_a_history_that_can_not_be_read_is_told(amqp_url: str, caplog: pytest.LogCaptureFixture) -> None:
     bus = Bus(amqp_url, name="test", topology=TOPOLOGY)
     assert await last_word(bus, _now_ms(), whole_day=True) is None

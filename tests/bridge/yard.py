@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.bridge import Bridge, MakeCloud
 from bridge.cloud import Cloud
+from bridge.shift import Shift
 from bus.control import Cancel
 from bus.events import AnyEvent, BridgeStatus, JobEvent, read_event
 from bus.rabbit import Bus
@@ -55,6 +56,12 @@ class Running:
         self.bridge = bridge
         self.clients = clients
         self.task = asyncio.create_task(bridge.run())
+
+    @property
+    def shift(self) -> Shift:
+        """What the active bridge works with."""
+        assert self.bridge._crew is not None
+        return self.bridge._crew.shift
 
     async def working(self) -> None:
         await eventually(lambda: self.bridge.active and self.bridge._crew is not None)
