@@ -380,7 +380,13 @@ class AnswerHeaders(WireModel):
     waited_ms: int | None = Field(None, description="From the router taking it up to the start of the run.")
     ran_ms: int | None = None
     model: str | None = Field(None, description="The program or network that made the result.")
-    cost: float | None = Field(None, ge=0, description="Estimated price of a run in the cloud, US dollars.")
+    cost: float | None = Field(
+        None,
+        ge=0,
+        description="Estimated price of a run in the cloud, US dollars; as text, since many clients misread AMQP's "
+        "floating-point numbers.",
+        json_schema_extra={"anyOf": [{"type": "string", "examples": ["1.03e-05"]}, {"type": "null"}]},
+    )
     claim: str | None = Field(
         None, description="Where the result lies in the blob store, when it is too large for a message; no body then."
     )

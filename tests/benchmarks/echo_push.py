@@ -47,9 +47,7 @@ class Echo(BaseHTTPRequestHandler):
 
 def main() -> None:
     host, Echo.project = sys.argv[1:]
-    Echo.client = PublisherClient(
-        transport=PublisherGrpcTransport(channel=grpc.insecure_channel(host, options=LIFTED))
-    )
+    Echo.client = PublisherClient(transport=PublisherGrpcTransport(channel=grpc.insecure_channel(host, options=LIFTED)))
     server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
     print(server.server_address[1], flush=True)
     server.serve_forever()

@@ -60,9 +60,9 @@ class Watch:
         wanted = (job, "running", attempt)
         return (await eventually(lambda: [it for it in self.jobs if (it.job, it.state, it.attempt) == wanted]))[0]
 
-    async def bridging(self, pid: int) -> BridgeStatus:
-        """What the bridge of this process says of itself, as soon as it is the active one."""
-        return (await eventually(lambda: [it for it in self.bridges.values() if it.active and pid_of(it.bridge) == pid]))[0]
+    def bridge(self, pid: int) -> BridgeStatus | None:
+        """What the bridge of this process told last."""
+        return next((status for status in self.bridges.values() if pid_of(status.bridge) == pid), None)
 
     def holds(self, vm: str) -> int:
         """How many jobs a VM told to hold at its latest beat."""

@@ -14,7 +14,7 @@ _REMEDY = (
     "or set PUBSUB_EMULATOR_HOST to an emulator you have."
 )
 # Quick to start, small, and one core is enough for it: the emulator is for trying things out.
-_JAVA = ("-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+_JAVA = ("-Xmx1g", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 @dataclass(frozen=True, slots=True)

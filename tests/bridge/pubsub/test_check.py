@@ -58,7 +58,10 @@ def test_an_answer_is_good_and_says_where_it_ran() -> None:
             answer_parcel(Answer.refusal(JOB, Problem.of(Kind.OPERATION_FAILED, "No luck."))),
             "The operation failed: No luck.",
         ),
-        (returned_parcel(Parcel(b"", {"kind": "job"}), "no model"), "the service does not serve it, and gives it back: no model"),
+        (
+            returned_parcel(Parcel(b"", {"kind": "job"}), "no model"),
+            "the service does not serve it, and gives it back: no model",
+        ),
         (Parcel(b"", {"kind": "answer"}), "the answer can't be read"),
     ],
     ids=["problem", "returned", "unreadable"],
