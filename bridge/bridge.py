@@ -20,13 +20,15 @@ from bridge.gate import Counts, Gate
 from bridge.pictures import Pictures
 from bridge.shift import Memory, Shift
 from bridge.spending import last_word, restore
+from bridge.taken_home import taken_home
 from bridge.tasks import Tasks
 from bridge.ticket_queue import TicketQueue
 from bridge.tickets import Ticket
 from bus.blobs import Blobs
 from bus.control import Cancel, read_command
-from bus.errors import BadInput, OverspillError
+from bus.errors import BadInput, BusError, OverspillError
 from bus.events import event_message
+from bus.problems import Problem
 from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
 from bus.topology import CONTROL, EVENTS, shared
@@ -39,6 +41,8 @@ TICK_S: Final = 1.0
 SWEEP_S: Final = 3600.0
 GRACE_S: Final = 3.0
 """How long a bridge that stops waits for what is under way. Its tickets stay for the next."""
+RECALL_AGAIN_S: Final = 5.0
+"""Before a history that can't be read is asked again what was spent."""
 PARTING_S: Final = 0.5
 """How long what was in hand when the connection was lost has to notice."""
 MakeCloud = Callable[[Settings], Cloud]
@@ -132,13 +136,27 @@ class Bridge:
         log.info("this bridge is the active one now, on %s", self._bus.address)
         cloud = self._standing.cloud
         endings = Endings(self._bus, self._tally)
-        shift = Shift(self._bus, cloud, self._gate, endings, self._pictures, self._memory, self._changed)
+        shift = Shift(
+            self._bus,
+            cloud,
+            self._gate,
+            endings,
+            self._pictures,
+            self._memory,
+            self._changed,
+            longest_run_s=self._settings.job_timeout_s,
+        )
         self._crew = Crew(shift, self._queue, self._cancels, self._settings)
 
     def told(self, ticket: Ticket, delivery: Delivery) -> None:
         """A ticket has come: its caller waits for an answer from us."""
         if self._crew is not None and not self._crew.shift.tickets.hold(ticket, delivery):
             self._bus.ack(delivery)
+
+    def unread(self, delivery: Delivery, problem: Problem) -> None:
+        """Something has come that can't be read as a ticket."""
+        if self._crew is not None:
+            self._aside.spawn(self._crew.shift.end_unread(delivery, problem))
 
     def settled_in(self) -> None:
         """All tickets that were there have come: begin."""
@@ -157,25 +175,42 @@ class Bridge:
     async def _begin(self, crew: Crew) -> None:
         # Without a cap nothing depends on what was spent; with one, nothing may go before it is known.
         settings, tickets = self._settings, crew.shift.tickets.all()
-        recalling = self._recall_spending(tickets, whole_day=settings.cloud_money_per_day is not None)
         if settings.cloud_money_per_day is None and settings.cloud_jobs_per_minute is None:
-            self._aside.spawn(recalling)
+            self._aside.spawn(self._recall_spending(crew, tickets, insist=False))
         else:
-            await recalling
+            await self._recall_spending(crew, tickets, insist=True)
+        for ticket in await taken_home(self._bus, tickets, now_ms()):
+            crew.shift.take_back(ticket)
         if crew is self._crew:  # the connection may be lost again by now
             self._gate.active = True
             await crew.open()
             self._post_status()
 
-    async def _recall_spending(self, tickets: list[Ticket], *, whole_day: bool) -> None:
-        """Count what bridges before us have spent, `tickets` for jobs that they sent included."""
-        status = await last_word(self._bus, now_ms(), whole_day=whole_day)
-        restore(self._gate.budget, status, tickets, time.monotonic(), time.time())
+    async def _recall_spending(self, crew: Crew, tickets: list[Ticket], *, insist: bool) -> None:
+        """Count what bridges before us have spent, `tickets` for jobs that they sent included.
+
+        `insist` ends only once that is known, or the shift is over.
+        """
+        whole_day = self._settings.cloud_money_per_day is not None
+        while crew is self._crew:
+            try:
+                status = await last_word(self._bus, now_ms(), whole_day=whole_day)
+            except BusError as error:
+                why = f"what the overflow has cost so far is not known: {error}"
+                log.warning("%s", why)
+                if not insist:
+                    return
+                self._gate.unsure = why if crew is self._crew else None
+                await asyncio.sleep(RECALL_AGAIN_S)
+            else:
+                self._gate.unsure = None
+                restore(self._gate.budget, status, tickets, time.monotonic(), time.time())
+                return
 
     def _forget(self) -> None:
         """The connection is gone, and the office; all that is not settled comes again, perhaps to another bridge."""
         self._queue.forget()
-        self._gate.active = False
+        self._gate.active, self._gate.unsure = False, None
         crew, self._crew = self._crew, None
         if crew is not None:
             crew.shift.endings.close()

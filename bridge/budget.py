@@ -10,19 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bus.prices import Prices
+from bus.prices import PRIORS_S, UNKNOWN_S, Prices, over_cap
 
 HOUR_S: Final = 3600
 HOURS: Final = 25
 """Hours that the last 24 hours touch, the current one included."""
 MINUTE_S: Final = 60
-PRIORS_S: Final = {"sketch": 2.0, "remove-background": 4.0, "caption": 6.0}
-"""Seconds a job of a small picture runs, a cold start now and then included, until answers tell better."""
-UNKNOWN_S: Final = 6.0
 _SWAY: Final = 0.1
 """The weight of a new observation once many were made. The first few weigh the same, and as much as the prior."""
-_ROUNDING: Final = 1e-9
-"""How much too much still fits, so that sums of floating-point numbers refuse nothing that the cap holds."""
 
 
 @dataclass(slots=True)
@@ -98,12 +93,10 @@ class Budget:
 
     def over(self, cost: float, now: float, wall_s: float) -> str | None:
         """Why a job of this cost may not be sent now, or None when it may."""
-        jobs, spent = self.sent_last_minute(now), self.spent_today(wall_s)
+        jobs = self.sent_last_minute(now)
         if self.jobs_per_minute is not None and jobs >= self.jobs_per_minute:
             return f"budget spent: {jobs} of {self.jobs_per_minute} jobs this minute"
-        if self.money_per_day is not None and spent + cost > self.money_per_day + _ROUNDING:
-            return f"budget spent: {_dollars(spent)} of {_dollars(self.money_per_day)} a day"
-        return None
+        return over_cap(cost, self.spent_today(wall_s), self.money_per_day)
 
     def spent_today(self, wall_s: float) -> float:
         """US dollars of the last 24 hours, and of the rest of the hour in which they began."""
@@ -152,8 +145,3 @@ def _read_hour(text: object) -> int | None:
 
 def _is_sum(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-
-
-def _dollars(sum_: float) -> str:
-    """Cents, and of less than a dollar more digits where there are more."""
-    return f"${sum_:.2f}" if sum_ >= 1 or math.isclose(sum_, round(sum_, 2), abs_tol=1e-7) else f"${sum_:.4g}"

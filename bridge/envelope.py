@@ -15,8 +15,6 @@ from bus.errors import BadInput
 from bus.messages import CLAIM, MOST, Answer, Job, ShortStr, cut
 from bus.problems import bad_field
 
-LARGEST_BODY: Final = 9_500_000
-"""Bytes of a body: a Pub/Sub message takes 10,000,000, attributes included."""
 ATTRIBUTE_BYTES: Final = 1024
 """The most a value may have on Pub/Sub; longer text goes on under `name.1`, `name.2`."""
 MOST_ATTRIBUTES: Final = 100
@@ -81,9 +79,9 @@ def read_job(parcel: Parcel) -> tuple[Job, str | None]:
                 "body": parcel.body,
                 "operation": told.get("operation", ""),
                 "params": told.get("params"),
-                "attempt": _count(told, "attempt") or 0,
-                "received_ms": _count(told, "sent_ms"),
-                "deadline_ms": _count(told, "deadline_ms"),
+                "attempt": read_count(told.get("attempt", "")) or 0,
+                "received_ms": read_count(told.get("sent_ms", "")),
+                "deadline_ms": read_count(told.get("deadline_ms", "")),
                 "traceparent": told.get("traceparent"),
                 "claim": told.get("claim"),
             }
@@ -191,6 +189,6 @@ def _gathered(attributes: Mapping[str, str]) -> dict[str, str]:
     return told
 
 
-def _count(told: Mapping[str, str], name: str) -> int | None:
-    value = told.get(name, "")
-    return min(int(value), MOST) if value.isascii() and value.isdigit() and len(value) < 20 else None
+def read_count(text: str) -> int | None:
+    """The whole number that a text is, cut to what AMQP can carry on; None when it is none."""
+    return min(int(text), MOST) if text.isascii() and text.isdigit() and len(text) < 20 else None

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 PREFETCH: Final = 8
 """Jobs in hand at a time. A ticket's confirm and a publish take some 50 ms together, so eight of them keep up with more
 than a hundred jobs a second; and eight of the largest pictures are 128 MiB."""
+CONFIRM_S: Final = 10.0
+"""For the confirm of a ticket. A queue that has lost its majority gives none, while the job could run at home."""
 QUIET_S: Final = 0.05
 """In which what the last acks made room for has come."""
 
@@ -179,14 +181,15 @@ class Forwarder:
         try:
             is_sent = await self._hand_over(delivery, job, ticket, is_new=is_new)
         except CloudDown as error:
-            if not isinstance(error, Unsendable):
+            may_have_gone = not isinstance(error, Unsendable)
+            if may_have_gone:
                 shift.failed(str(error), ticket)
-            await self._home(delivery, job, ticket, str(error))
+            await self._home(delivery, job, ticket, str(error), may_have_gone=may_have_gone)
         except (BlobsDown, BusError) as error:
             await self._home(delivery, job, ticket, str(error))
         except Exception:
             log.exception("a job could not be sent")
-            if (ours := self._reclaimed(delivery, ticket)) is not None:
+            if (ours := self._reclaimed(delivery, ticket, may_have_gone=True)) is not None:
                 self._give_up(delivery, ours)
         else:
             if is_sent:
@@ -206,7 +209,9 @@ class Forwarder:
             return False
         # What was called off meanwhile is not sent: its ticket is there, and settled with its answer.
         if ticket.number in shift.tickets:
-            await shift.cloud.send(job_parcel(stowed.job, ticket.number, sent_ms=now_ms(), link=stowed.link))
+            # Past the ticket's time its caller has an answer: no service is to begin it then.
+            job = stowed.job.model_copy(update={"deadline_ms": ticket.due_ms})
+            await shift.cloud.send(job_parcel(job, ticket.number, sent_ms=now_ms(), link=stowed.link))
         return True
 
     async def _stow(self, job: Job, ticket: Ticket) -> Stowed:
@@ -217,7 +222,7 @@ class Forwarder:
     async def _write(self, delivery: Delivery, ticket: Ticket, *, is_new: bool) -> bool:
         """Make sure that the job's caller can be answered whatever becomes of us; False when the connection was lost.
 
-        Raises BusError when the broker does not take the ticket.
+        Raises BusError when the broker does not take the ticket, or says nothing of it.
         """
         shift = self._shift
         if not shift.bus.is_live(delivery):
@@ -230,9 +235,12 @@ class Forwarder:
                 shift.ack(delivery)
         elif is_new:
             try:
-                await self._queue.write(ticket)
+                async with asyncio.timeout(CONFIRM_S):
+                    await self._queue.write(ticket)
             except Disconnected:
                 return False
+            except TimeoutError:
+                raise BusError(f"the broker has not confirmed a ticket in {CONFIRM_S:g} s") from None
         return shift.bus.is_live(delivery)
 
     def _sent(self, delivery: Delivery, ticket: Ticket) -> None:
@@ -243,15 +251,22 @@ class Forwarder:
             self._shift.endings.post(event(ticket.job, "sent", cost=ticket.cost))
         self._shift.on_change()
 
-    async def _home(self, delivery: Delivery, job: Job, ticket: Ticket, reason: str) -> None:
+    async def _home(
+        self, delivery: Delivery, job: Job, ticket: Ticket, reason: str, *, may_have_gone: bool = False
+    ) -> None:
         """The job was not sent: hand it home, and its ticket is void."""
-        if (ours := self._reclaimed(delivery, ticket)) is not None:
+        if (ours := self._reclaimed(delivery, ticket, may_have_gone=may_have_gone)) is not None:
             await self._finish(delivery, job, self._shift.endings.hand_home(job, reason), ours)
 
-    def _reclaimed(self, delivery: Delivery, ticket: Ticket) -> Ticket | None:
-        """The ticket of a job that did not go, for us to end; None when others do, or have: settled with that."""
+    def _reclaimed(self, delivery: Delivery, ticket: Ticket, *, may_have_gone: bool) -> Ticket | None:
+        """The ticket of a job that did not go, for us to end; None when others do, or have: settled with that.
+
+        What `may_have_gone` all the same, its confirm lost, keeps the price that was set aside for it.
+        """
         ours = self._shift.tickets.take(ticket.number)
-        if ours is not None:
+        if ours is not None and may_have_gone:
+            self._shift.undecided(ours)
+        elif ours is not None:
             self._shift.unsent(ours)
         elif not self._shift.tickets.hold(ticket, _bare(delivery)):
             self._shift.ack(delivery)

@@ -10,6 +10,7 @@ from bridge.breaker import Breaker
 from bridge.budget import Budget
 from bus.events import BridgeStatus
 from bus.prices import Prices
+from bus.reach import reads_blobs
 from bus.settings import Settings
 
 SHUT_S: Final = 300.0
@@ -68,7 +69,7 @@ class Gate:
         budget: The caps by the minute and by the day.
         breaker: Whether the cloud is able.
         most: Jobs in the cloud at a time.
-        largest_claim: The largest picture in the blob store, bytes; None without a store.
+        largest_claim: The largest picture in the blob store, bytes; None where the cloud can read none there.
     """
 
     def __init__(
@@ -86,6 +87,8 @@ class Gate:
         self.active = False
         """Whether this bridge works, or stands by."""
         self.draining = False
+        self.unsure: str | None = None
+        """Why it can't begin to work yet though it should."""
         self._bridge = bridge
         self._cloud = cloud
         self._most = most
@@ -101,7 +104,7 @@ class Gate:
             Budget(Prices.of(settings), settings.cloud_jobs_per_minute, settings.cloud_money_per_day),
             Breaker(patience_s=settings.cloud_timeout_s + _SLACK_S),
             most=settings.cloud_in_flight,
-            largest_claim=settings.max_claim_bytes if settings.blobs else None,
+            largest_claim=settings.max_claim_bytes if reads_blobs(settings) else None,
         )
 
     @property
@@ -113,12 +116,12 @@ class Gate:
         """What the cloud serves, as far as it has not given jobs back."""
         return tuple(name for name in self._cloud.operations if now >= self._shut_until.get(name, now))
 
-    def refusal(self, operation: str, size: int, in_flight: int, now: float, wall_s: float) -> Refusal | None:
+    def refusal(self, operation: str, size: int | None, in_flight: int, now: float, wall_s: float) -> Refusal | None:
         """Why a job may not go now, or None when it may.
 
         Args:
             operation: What is to be done.
-            size: Bytes of the picture.
+            size: Bytes of the picture; None when it lies in the blob store already.
             in_flight: Jobs in the cloud, this one not counted.
             now: Seconds of a monotonic clock.
             wall_s: Seconds since the epoch.
@@ -130,11 +133,19 @@ class Gate:
             return Refusal(f"{held.state}: {held.reason}")
         if operation not in self.operations(now):
             return Refusal(f"the cloud does not serve {operation}")
-        if size > self.largest_bytes:
-            return Refusal(f"{size:,} bytes are more than the {self.largest_bytes:,} the cloud takes")
-        if over := self.budget.over(self.budget.estimate(operation, size), now, wall_s):
+        if misfit := self._misfit(size):
+            return Refusal(misfit)
+        if over := self.budget.over(self.budget.estimate(operation, size or 0), now, wall_s):
             return Refusal(over)
         return Refusal(f"{held.state}: {held.reason}", passes=True) if held else None
+
+    def _misfit(self, size: int | None) -> str | None:
+        """Why a picture can't go to this cloud in any state of it."""
+        if size is None:
+            return "the picture lies in a blob store that the cloud can't read" if self._largest_claim is None else None
+        if size > self.largest_bytes:
+            return f"{size:,} bytes are more than the {self.largest_bytes:,} the cloud takes"
+        return None
 
     def sent(self, cost: float, now: float, wall_s: float) -> None:
         """A job goes, as `refusal` allowed; told before its sending begins, so that the next refusal counts it."""
@@ -175,6 +186,8 @@ class Gate:
     def _held_back(self, in_flight: int, now: float, wall_s: float) -> _HeldBack | None:
         if self.draining:
             return _HeldBack("draining", "the bridge is stopping")
+        if self.unsure is not None:
+            return _HeldBack("broken", self.unsure)
         if self.breaker.state(now) == "open":
             return _HeldBack("broken", f"{self.breaker.reason}")
         if not self.operations(now):

@@ -13,7 +13,9 @@ from consumers.answers import too_large
 log = logging.getLogger(__name__)
 
 LINK_SLACK_S: Final = 60.0
-"""By which a link outlives the time in which the cloud is waited for."""
+"""By which a link to a picture outlives the time in which the cloud is waited for."""
+CLOSE_S: Final = 3.0
+"""How long a store that hangs is waited for when the bridge ends."""
 
 
 class Stowed(NamedTuple):
@@ -83,16 +85,19 @@ class Pictures:
         if self._blobs is None:
             raise BadInput(too_large(len(body), self._largest_inline))
         claim = await self._blobs.put("results", body, name)
-        return Result(b"", {"claim": claim, "link": await self._link(claim)})
+        return await self._kept(self._blobs, claim)
 
     async def _stored(self, claim: str) -> Result:
         if self._blobs is None:
             detail = f"The result lies in a blob store, at {claim}, and the bridge was given none: set OVERSPILL_BLOBS."
             raise BadInput(Problem.of(Kind.NO_SUCH_CLAIM, detail))
-        body = await self._blobs.get(claim)
-        if len(body) <= self._largest_inline:
-            return Result(body, {}, claim)
-        return Result(b"", {"claim": claim, "link": await self._link(claim)})
+        if await self._blobs.size(claim) > self._largest_inline:
+            return await self._kept(self._blobs, claim)
+        return Result(await self._blobs.get(claim), {}, claim)
+
+    async def _kept(self, blobs: Blobs, claim: str) -> Result:
+        """A result that the caller fetches, with a link for as long as it is kept."""
+        return Result(b"", {"claim": claim, "link": await blobs.link(claim)})
 
     def remove(self, claim: str | None) -> None:
         """Remove what a claim names, on the side; what can't be removed is swept in a day."""
@@ -111,9 +116,13 @@ class Pictures:
             else:
                 log.info("swept %d days out of the blob store", swept)
 
-    async def close(self) -> None:
-        """Wait for what is being removed."""
-        await asyncio.gather(*self._removing)
+    async def close(self, grace_s: float = CLOSE_S) -> None:
+        """Wait for what is being removed, `grace_s` seconds at most; the rest is swept in a day."""
+        if self._removing:
+            _, hanging = await asyncio.wait(self._removing, timeout=grace_s)
+            for task in hanging:
+                task.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
 
     async def _link(self, claim: str) -> str | None:
         return None if self._blobs is None else await self._blobs.link(claim, self._link_s)

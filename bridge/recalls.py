@@ -34,7 +34,7 @@ class Recalls:
                 self._shift.failed(problem.detail, ticket)
             else:
                 self._shift.undecided(ticket)
-            self._answer(ticket, problem)
+            self._answer(ticket, problem, ran_in_vain=True)
 
     def cancel(self, order: Cancel) -> None:
         """Answer a job that its caller, or an operator, has cancelled."""
@@ -47,11 +47,11 @@ class Recalls:
         await self._answering.wait(grace_s)
         await self._answering.cancel()
 
-    def _answer(self, ticket: Ticket, problem: Problem) -> None:
+    def _answer(self, ticket: Ticket, problem: Problem, *, ran_in_vain: bool = False) -> None:
         if self._shift.tickets.take(ticket.number) is not None:
-            self._answering.spawn(self._end(ticket, problem))
+            self._answering.spawn(self._end(ticket, problem, ran_in_vain=ran_in_vain))
 
-    async def _end(self, ticket: Ticket, problem: Problem) -> None:
+    async def _end(self, ticket: Ticket, problem: Problem, *, ran_in_vain: bool) -> None:
         try:
             told = await self._shift.endings.refuse(ticket.job, problem, route="cloud")
         except Exception:
@@ -59,6 +59,8 @@ class Recalls:
             raise
         if told is not None:
             self._shift.end(ticket, told)
+            if ran_in_vain:
+                self._shift.ran_in_vain(ticket)
 
 
 def overdue_problem(ticket: Ticket, now_ms: int) -> Problem:

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 from bridge.cloud import Arrival
 from bridge.endings import now_ms
 from bridge.envelope import CloudAnswer, Parcel, read_answer
-from bridge.shift import Shift
+from bridge.recalls import overdue_problem
+from bridge.shift import Shift, there_s
 from bridge.tasks import Tasks
 from bridge.tickets import Ticket
 from bus.blobs import BlobsDown
@@ -28,6 +29,10 @@ AGAIN_AFTER_S: Final = 1.0
 
 LARGEST_PROBLEM: Final = 16_384
 """Bytes of a problem that are read; its words go into events as well."""
+DELIVERIES: Final = "CloudPubSubDeadLetterSourceDeliveryCount"
+"""The attribute in which Google tells how often it delivered what it gave up."""
+MOST_RUNS: Final = 100
+"""The most deliveries that the settings allow."""
 
 
 class _Ended(NamedTuple):
@@ -139,7 +144,7 @@ class Returns:
             "waited_ms": waited_ms(told, job),
             "cost": cost,
         }
-        problem = _problem(told)
+        problem = _problem(told, ticket)
         if problem is not None:
             return Answer.refusal(job, problem, **headers), told.claim
         try:
@@ -151,17 +156,19 @@ class Returns:
 
     def _cost(self, told: CloudAnswer, size: int, ticket: Ticket) -> float:
         """US dollars that the job has cost."""
-        there_s = _there_s(ticket)  # whatever a service tells, it has not run for longer
-        ran_s = there_s if told.ran_ms is None else min(told.ran_ms / 1000, there_s)
+        most_s = there_s(ticket)  # whatever a service tells, it has not run for longer
+        ran_s = most_s if told.ran_ms is None else min(told.ran_ms / 1000, most_s)
         return round(self._shift.gate.budget.cost(ran_s, ticket.bytes + size), 9)
 
     def _learn(self, told: CloudAnswer, ticket: Ticket, cost: float, claim: str | None) -> None:
         self._shift.pictures.remove(claim)
         budget = self._shift.gate.budget
         budget.corrected(ticket.cost, cost, ticket.sent_ms / 1000)
-        # What came while no bridge was there tells how long that was, not how long the cloud takes.
-        if self._shift.since_ms is not None and ticket.sent_ms >= self._shift.since_ms:
-            budget.learnt(ticket.job.operation, _there_s(ticket), None if told.ran_ms is None else told.ran_ms / 1000)
+        # What came while no bridge was there tells how long that was, not how long the cloud takes. A problem may have
+        # been seen at once, and says nothing of how long the operation runs.
+        is_ours = self._shift.since_ms is not None and ticket.sent_ms >= self._shift.since_ms
+        if is_ours and told.content_type != PROBLEM_JSON:
+            budget.learnt(ticket.job.operation, there_s(ticket), None if told.ran_ms is None else told.ran_ms / 1000)
         self._shift.succeeded(ticket)
 
     # -- a job that comes back
@@ -197,8 +204,14 @@ class Returns:
         if not await self._shift.endings.keep(job.to_message(job.operation, now_ms()), problem.detail):
             return None
         ended = await self._shift.endings.refuse(ticket.job, problem, route="cloud")
-        learn = partial(self._shift.failed, "a job was given up after too many deliveries", ticket)
-        return None if ended is None else _Ended(ended, learn)
+        return None if ended is None else _Ended(ended, partial(self._learn_dead, parcel, ticket))
+
+    def _learn_dead(self, parcel: Parcel, ticket: Ticket) -> None:
+        deliveries = parcel.attributes.get(DELIVERIES, "")
+        # Untold, the time that it was there is all that is known.
+        runs = int(deliveries) if deliveries.isascii() and deliveries.isdigit() and len(deliveries) < 4 else MOST_RUNS
+        self._shift.ran_in_vain(ticket, runs)
+        self._shift.failed("a job was given up after too many deliveries", ticket)
 
 
 def waited_ms(told: CloudAnswer, job: Job) -> int | None:
@@ -207,16 +220,22 @@ def waited_ms(told: CloudAnswer, job: Job) -> int | None:
     return max(0, told.began_ms - job.received_ms) if known else None  # type: ignore[operator]
 
 
-def _problem(told: CloudAnswer) -> Problem | None:
+def _problem(told: CloudAnswer, ticket: Ticket) -> Problem | None:
     """The problem that an answer tells, without the name that the job has outside."""
     if told.content_type != PROBLEM_JSON:
         return None
     try:
         if len(told.body) > LARGEST_PROBLEM:
             raise ValueError("no problem is as long")  # noqa: TRY301 (told as one that can't be read)
-        return Problem.model_validate_json(told.body).model_copy(update={"instance": None})
+        problem = Problem.model_validate_json(told.body).model_copy(update={"instance": None})
     except ValueError:
         return Problem.of(Kind.OPERATION_FAILED, "The cloud's error answer can't be read.")
+    # The service was told the cloud's time as the job's own: it has run out, and not what its caller gave it.
+    return overdue_problem(ticket, now_ms()) if _is_overdue(problem, ticket) else problem
+
+
+def _is_overdue(problem: Problem, ticket: Ticket) -> bool:
+    return problem.slug == Kind.EXPIRED.value.slug and not ticket.hurries
 
 
 def _given_up(parcel: Parcel) -> Problem:
@@ -227,8 +246,3 @@ def _given_up(parcel: Parcel) -> Problem:
 
 def _with_body(ticket: Ticket, parcel: Parcel) -> Job:
     return ticket.job.model_copy(update={"body": parcel.body})
-
-
-def _there_s(ticket: Ticket) -> float:
-    """Seconds from its sending, until it was due at the latest."""
-    return max(0.0, (min(now_ms(), ticket.due_ms) - ticket.sent_ms) / 1000)

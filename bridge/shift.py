@@ -1,8 +1,10 @@
 """What the active bridge works with, from taking over until its connection is lost."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from bridge.cloud import Cloud
 from bridge.endings import Endings, now_ms
@@ -10,7 +12,18 @@ from bridge.gate import Gate
 from bridge.pictures import Pictures
 from bridge.tickets import Lately, Ticket, Tickets
 from bus.events import JobEvent
+from bus.messages import unreadable
+from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Delivery
+
+log = logging.getLogger(__name__)
+
+UNREAD: Final = "a ticket that can't be read"
+LOST: Final = Problem.of(
+    Kind.OPERATION_FAILED,
+    "What was noted of the job while it was in the cloud can't be read any more.",
+    remedy="Send it again.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,8 @@ class Shift:
     memory: Memory
     on_change: Callable[[], object]
     """Called when the state that routers are told may be another."""
+    longest_run_s: float
+    """How long a service lets one run of a job take."""
     tickets: Tickets[Delivery] = field(init=False)
     since_ms: int | None = None
     """Since when the cloud is listened to."""
@@ -56,10 +71,26 @@ class Shift:
         """Others answer a job."""
         self._settle(ticket)
 
+    def take_back(self, ticket: Ticket) -> None:
+        """A router has a job again that was on its way to the cloud."""
+        log.info("job %s was taken home while no bridge was there; its ticket is void", ticket.job.id)
+        if self.tickets.take(ticket.number) is not None:
+            self.void(ticket)
+
     def _settle(self, ticket: Ticket) -> None:
         for delivery in self.tickets.end(ticket.number):
             self.ack(delivery)
         self.pictures.remove(ticket.claim)
+
+    async def end_unread(self, delivery: Delivery, problem: Problem) -> None:
+        """End a job whose ticket can't be read: kept for the operator, and answered if it still names who waits."""
+        has_caller = unreadable(delivery.message, LOST) is not None
+        if has_caller and not await self.endings.keep(delivery.message, f"{UNREAD}: {problem.detail}"):
+            return
+        told = await self.endings.refuse_unread(delivery.message, LOST)  # kept by that when nobody waits
+        if told is not None:
+            self.ack(delivery)
+            self.endings.post(told)
 
     # -- acks, which may have to wait: the broker is to have no reason to deliver more while a consumer ends
 
@@ -101,6 +132,18 @@ class Shift:
         """A job did not go after all, and costs nothing."""
         self.gate.budget.corrected(ticket.cost, 0.0, ticket.sent_ms / 1000)
         self.undecided(ticket)
+
+    def ran_in_vain(self, ticket: Ticket, runs: int = 1) -> None:
+        """A job came to no answer: book what so many runs of it may have cost, as long as it was there."""
+        budget = self.gate.budget
+        ran_s = min(there_s(ticket), runs * self.longest_run_s)
+        cost = max(ticket.cost, budget.cost(ran_s, ticket.bytes))
+        budget.corrected(ticket.cost, cost, ticket.sent_ms / 1000)
+
+
+def there_s(ticket: Ticket) -> float:
+    """Seconds from a job's sending, until it was due at the latest."""
+    return max(0.0, (min(now_ms(), ticket.due_ms) - ticket.sent_ms) / 1000)
 
 
 def _sent_s(ticket: Ticket) -> float:

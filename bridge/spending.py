@@ -1,6 +1,5 @@
 """What the overflow has cost lately, read from what bridges told: a budget must outlive the bridge that counts it."""
 
-import logging
 from contextlib import aclosing
 from typing import Final
 
@@ -11,8 +10,6 @@ from bus.events import BridgeStatus, read_event
 from bus.rabbit import Bus
 from bus.topology import EVENTS_HISTORY
 
-log = logging.getLogger(__name__)
-
 LOOK_BACK_S: Final = (120, 3600)
 """How far to look back for a bridge's word: the least first, since a day's events take a while to read."""
 A_DAY_S: Final = 86_400
@@ -20,18 +17,18 @@ _MARK: Final = b'"kind":"bridge"'
 
 
 async def last_word(bus: Bus, now_ms: int, *, whole_day: bool) -> BridgeStatus | None:
-    """What an active bridge told last; None when none is found, or the history can't be read.
+    """What an active bridge told last; None when none is found.
 
     It may bear our own name: a container that is started anew keeps host name and process id. `whole_day` looks back
-    for a day, else for an hour.
+    for a day, else for an hour. Raises BusError when the history can't be read.
     """
     try:
         for back_s in (*LOOK_BACK_S, A_DAY_S) if whole_day else LOOK_BACK_S:
             found = await _last_since(bus, now_ms - back_s * 1000)
             if found is not None:
                 return found
-    except BusError as error:
-        log.warning("what the overflow has cost so far is not known: %s", error)
+    except TimeoutError as error:
+        raise BusError(f"the history can't be read: {error}") from None
     return None
 
 

@@ -14,8 +14,8 @@ from bridge.endings import now_ms
 from bridge.tickets import Ticket
 from bus.errors import BadInput
 from bus.messages import Message
+from bus.problems import Problem
 from bus.rabbit import Bus, Consumer, Delivery
-from bus.replies import bury
 from bus.topology import CLOUD_TICKETS, DEFAULT_EXCHANGE
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ RENEW_S: Final = 600.0
 """Under the half hour for which a broker lets a message be held."""
 CALL_AGAIN_S: Final = 5.0
 """When the call that tells where the queue's former content ends does not come: the broker had refused it."""
+STAND_BY_S: Final = 30.0
+"""Who stands by calls again: the broker may have refused the call by which somebody was to become the active one."""
 _CALL: Final = "call"
 
 
@@ -37,6 +39,9 @@ class Holder(Protocol):
 
     def told(self, ticket: Ticket, delivery: Delivery) -> None:
         """A ticket has come, to be acked once its job has ended."""
+
+    def unread(self, delivery: Delivery, problem: Problem) -> None:
+        """Something has come that can't be read as a ticket, to be acked once its job has ended."""
 
     def settled_in(self) -> None:
         """All tickets that were there have come."""
@@ -72,10 +77,16 @@ class TicketQueue:
         self._call, self._awaited, self.active = None, None, False
 
     def tick(self, now_s: float) -> None:
-        """Have the call delivered anew from time to time; a broker lets nothing be held for long."""
-        if self.active and now_s - self._called_s > (RENEW_S if self._awaited is None else CALL_AGAIN_S):
+        """Call again from time to time: a broker lets nothing be held for long, and may have refused a call."""
+        if self._bus.connected and now_s - self._called_s > self._pause_s:
             self._called_s = now_s
             self.call(self._awaited or "")
+
+    @property
+    def _pause_s(self) -> float:
+        if not self.active:
+            return STAND_BY_S
+        return RENEW_S if self._awaited is None else CALL_AGAIN_S
 
     def _on_delivery(self, delivery: Delivery) -> None:
         if not self.active:
@@ -102,8 +113,7 @@ class TicketQueue:
         try:
             ticket = Ticket.from_message(delivery.message, now_ms())
         except BadInput as error:
-            log.error("a ticket that can't be read goes to the dead queue: %s", error)  # noqa: TRY400 (told in full)
-            bury(self._bus, delivery.message, f"a ticket that can't be read: {error.problem.detail}")
-            self._bus.ack(delivery)
+            log.error("a ticket can't be read: %s", error)  # noqa: TRY400 (told in full)
+            self._holder.unread(delivery, error.problem)
             return
         self._holder.told(ticket, delivery)

@@ -15,6 +15,8 @@ from bus.topology import CLOUD_TICKETS
 NUMBER: Final = r"^[0-9a-f]{32}$"
 REMEMBERED: Final = 20_000
 """Numbers and placements that are remembered to be dealt with: those of the last hour or so, at 5 jobs a second."""
+LONGEST_MS: Final = 1_500_000
+"""The longest that the settings let the cloud's answer be waited for: no ticket is believed to be due later."""
 GRACE_MS: Final = 30_000
 """For how long a bridge listens to the cloud before it gives up what was sent before it listened."""
 
@@ -56,9 +58,15 @@ class Ticket(_Told):
         """Read a ticket. Raises BadInput when it is none."""
         job = Job.from_message(replace(message, body=b""), now_ms)
         try:
-            return cls(job=job, **_Told.model_validate_json(message.body).model_dump())
+            told = _Told.model_validate_json(message.body)
         except ValidationError as error:
             raise BadInput(bad_field(error)) from None
+        return cls(job=job, **told.model_dump() | {"due_ms": min(told.due_ms, now_ms + LONGEST_MS)})
+
+    @property
+    def hurries(self) -> bool:
+        """Whether it is due for its job's own deadline, and not for the cloud's."""
+        return self.job.deadline_ms is not None and self.job.deadline_ms <= self.due_ms
 
 
 class Lately:

@@ -112,7 +112,8 @@ class Turns:
             return why
         in_flight = len(self._shift.tickets) - (before is not None)
         gate = self._shift.gate
-        refusal = gate.refusal(job.operation, len(job.body), in_flight, time.monotonic(), time.time())
+        size = len(job.body) if job.claim is None else None
+        refusal = gate.refusal(job.operation, size, in_flight, time.monotonic(), time.time())
         if refusal is None:
             return None
         return Wait(refusal.reason) if refusal.passes else GoHome(refusal.reason)

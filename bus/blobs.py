@@ -18,6 +18,7 @@ import fsspec
 from bus.errors import BadInput, OverspillError, SetupError
 from bus.messages import CLAIM
 from bus.problems import Kind, Problem
+from bus.reach import stays_here
 from bus.settings import MIB, Settings
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ MOST_BYTES: Final = 64 * MIB
 KEPT_S: Final = 86_400.0
 PATIENCE_S: Final = 60.0
 """Seconds that the store has for one thing asked of it; a folder's answer may come later, but is not waited for."""
+SIGNING_S: Final = 5.0
+"""Seconds that it has to sign a link: some ask a server of the cloud's for it, and go on without an answer."""
 SWEEP_S: Final = 600.0
 """Seconds that it has for removing a day of a kind."""
 _LONGEST_LINK_S: Final = 7 * 86_400
@@ -67,7 +70,13 @@ class Blobs:
     @property
     def on_site(self) -> bool:
         """Whether what lies there stays on the site, as `site: local` asks: of a folder alone that is known."""
-        return _scheme(self.url) == "file"
+        return stays_here(self.url)
+
+    @property
+    def endpoint(self) -> str | None:
+        """The address at which the store answers, where its file system knows one: an emulator's, for instance."""
+        told = getattr(self._files, "_location", None) or getattr(self._files, "endpoint_url", None)  # gcsfs, s3fs
+        return told if isinstance(told, str) else None
 
     async def put(self, kind: Literal["pictures", "results"], body: bytes, name: str | None = None) -> str:
         """Store bytes under today's date, and `name` (32 hexadecimal digits) or a random one; returns their claim.
@@ -87,29 +96,32 @@ class Blobs:
 
     async def get(self, claim: str) -> bytes:
         """What a claim names. Raises BadInput when it is not there or too large, BlobsDown when the store fails."""
-        path = self._path(claim)
-        try:
-            size = int((await self._ask("info", path))["size"])
-            if size > self.most_bytes:
-                detail = f"The claim names {size:,} bytes; at most {self.most_bytes:,} are taken."
-                raise BadInput(too_much(detail, self.most_bytes))
+        size = await self.size(claim)
+        with _missed(claim):
             # To its size and no further, whatever may have been put in its place meanwhile.
-            body: bytes = await self._ask("cat_file", path, 0, size) if size else b""
-        except FileNotFoundError:
-            detail = f"claim: nothing lies at {claim}; it was never stored, or its time is over."
-            raise BadInput(Problem.of(Kind.NO_SUCH_CLAIM, detail, field="claim")) from None
+            body: bytes = await self._ask("cat_file", self._path(claim), 0, size) if size else b""
         return body
+
+    async def size(self, claim: str) -> int:
+        """How many bytes a claim names. Raises as `get` does, and fetches nothing."""
+        with _missed(claim):
+            size = int((await self._ask("info", self._path(claim)))["size"])
+        if size > self.most_bytes:
+            detail = f"The claim names {size:,} bytes; at most {self.most_bytes:,} are taken."
+            raise BadInput(too_much(detail, self.most_bytes))
+        return size
 
     async def link(self, claim: str, seconds: float | None = None) -> str | None:
         """A link by which anyone may read it, for so long (by default as long as it is kept; a week at the most).
 
-        None where the store can't sign: a folder, or a cloud whose credentials hold no key.
+        None where the store can't sign: a folder, a cloud whose credentials hold no key, one that takes too long.
         """
         path, expiration = self._path(claim), int(min(self.kept_s if seconds is None else seconds, _LONGEST_LINK_S))
         try:
-            link: str = await asyncio.to_thread(self._files.sign, path, expiration=expiration, **self._signature)
+            async with asyncio.timeout(SIGNING_S):
+                link: str = await asyncio.to_thread(self._files.sign, path, expiration=expiration, **self._signature)
         except Exception as error:  # noqa: BLE001 (each cloud's library has errors of its own for having no key)
-            log.debug("no link to %s: %s", claim, error)
+            log.debug("no link to %s (%s: %s)", claim, type(error).__name__, error)
             return None
         return link
 
@@ -181,6 +193,15 @@ def too_much(detail: str, most: int) -> Problem:
     return Problem.of(Kind.TOO_MANY_BYTES, detail, field="claim", limit=most, remedy=remedy)
 
 
+@contextlib.contextmanager
+def _missed(claim: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        detail = f"claim: nothing lies at {claim}; it was never stored, or its time is over."
+        raise BadInput(Problem.of(Kind.NO_SUCH_CLAIM, detail, field="claim")) from None
+
+
 def _scheme(url: str) -> str:
     return url.partition("://")[0]
 
@@ -209,10 +230,11 @@ def _google(url: str) -> tuple[Any, str]:
 
     The plain class: the one that `gs://` stands for asks what kind each bucket is, of a service that emulators lack.
     """
+    # It logs, with tracebacks, what it raises as well; and at its import, how it was built.
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
     from gcsfs.core import GCSFileSystem  # noqa: PLC0415 (an optional dependency, and half a second)
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415
 
-    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it logs, with tracebacks, what it raises as well
     options = {"use_listings_cache": False, "skip_instance_cache": True}
     files = GCSFileSystem(token="anon", **options)  # noqa: S106 (no secret: the word for having none)
     if files.on_google:

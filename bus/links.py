@@ -2,7 +2,6 @@
 
 import asyncio
 import http.client
-import ipaddress
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from bus.blobs import BlobsDown, too_much
 from bus.errors import BadInput
 from bus.problems import Kind, Problem
+from bus.reach import is_loopback
 
 PATIENCE_S: Final = 60.0
 """Seconds for the whole of it."""
@@ -22,7 +22,7 @@ _PASSING: Final = frozenset({408, 425, 429})
 
 
 async def read_link(link: str, most_bytes: int) -> bytes:
-    """The bytes that a link leads to.
+    """The bytes that a link leads to; whether to trust who gave it, the caller decides (`bus.reach.is_of_store`).
 
     Raises BadInput when it is neither https nor this machine's own http, leads to nothing (any more), or to more than
     `most_bytes`; BlobsDown when who holds it does not answer.
@@ -33,22 +33,13 @@ async def read_link(link: str, most_bytes: int) -> bytes:
 
 def _check(link: str) -> None:
     try:
-        parts = urlsplit(link)
-        allowed = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+        scheme = urlsplit(link).scheme
+        allowed = scheme == "https" or (scheme == "http" and is_loopback(link))
     except ValueError:
         allowed = False
     if not allowed:
         detail = f"link: {link[:80]!r} is not https."
         raise BadInput(Problem.of(Kind.BAD_FIELD, detail, field="link"))
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _read(link: str, most_bytes: int) -> bytes:

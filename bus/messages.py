@@ -47,6 +47,8 @@ LONGEST_EXPIRATION_MS = 2**32 - 1
 MOST = 2**62
 """The largest whole number that is believed: sums and differences of two of them still fit the 64 bits of AMQP."""
 MOST_ATTEMPTS = 2**31
+LARGEST_BODY = 9_500_000
+"""Bytes of a body that goes to the cloud as it is: a Pub/Sub message takes 10,000,000, attributes included."""
 CLAIM = r"^(pictures|results)/[0-9]{8}/[0-9a-f]{32}$"
 """What a claim looks like: kind, day, and a name that can't be guessed."""
 PICTURE_CLAIM = CLAIM.replace("(pictures|results)", "pictures")

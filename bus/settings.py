@@ -153,7 +153,7 @@ class Settings(BaseSettings):
         description="Wait for the cloud's answer, seconds; then the job is answered with a problem.",
     )
     cloud_deliveries: int = Field(
-        5, ge=5, le=100, description="Pushes of a job before Pub/Sub gives it up; the bridge then answers for it."
+        10, ge=5, le=100, description="Pushes of a job before Pub/Sub gives it up; the bridge then answers for it."
     )
     cloud_jobs_per_minute: int | None = Field(
         None, ge=0, description="Jobs that may overflow in a minute. Unset: any number."
@@ -176,7 +176,7 @@ class Settings(BaseSettings):
         8080, ge=0, le=65_535, validation_alias="PORT", description="The port of the cloud service; Cloud Run sets it."
     )
     service_token: str | None = Field(
-        None, description="The bearer token that the cloud service asks for on `/v1`, and that the `http` bridge sends."
+        None, min_length=1, description="The bearer token that `/v1` of the service asks for, and the bridge sends."
     )
     k_service: str | None = Field(
         None, validation_alias="K_SERVICE", description="Set by Cloud Run: the service's name."

@@ -8,6 +8,7 @@ from bus.errors import BadInput
 from bus.links import read_link
 from bus.messages import Job
 from bus.problems import PROBLEM_JSON, Kind, Problem
+from bus.reach import is_of_store
 from bus.settings import Settings
 from consumers.answers import Failed, Kept, Outcome, too_large
 
@@ -17,16 +18,23 @@ log = logging.getLogger(__name__)
 class Claims:
     """What a VM, or a service in the cloud, does with claims; `blobs` is its store, if it has one."""
 
-    def __init__(self, blobs: Blobs | None, max_inline: int, most_bytes: int = MOST_BYTES) -> None:
-        """A result over `max_inline` bytes is put into the store; by a link, up to `most_bytes` are fetched."""
+    def __init__(
+        self, blobs: Blobs | None, max_inline: int, most_bytes: int = MOST_BYTES, endpoint: str | None = None
+    ) -> None:
+        """A result over `max_inline` bytes is put into the store; by a link, up to `most_bytes` are fetched.
+
+        Links are followed to the clouds' own stores, and to the one at `endpoint`, if it has an address of its own.
+        """
         self.blobs = blobs
+        self._endpoint = endpoint
         self._max_inline = max_inline
         self._most_bytes = most_bytes
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """As the settings say. Raises SetupError when they name a store that can't be."""
-        return cls(Blobs.of(settings), settings.max_image_bytes, settings.max_claim_bytes)
+        blobs = Blobs.of(settings)
+        return cls(blobs, settings.max_image_bytes, settings.max_claim_bytes, blobs.endpoint if blobs else None)
 
     async def fetch(self, job: Job, link: str | None = None) -> Job:
         """The job with its picture: fetched by the link, else out of the store; as it is when it came with its picture.
@@ -41,7 +49,7 @@ class Claims:
     async def _picture(self, claim: str, link: str | None) -> bytes:
         if link is not None:
             try:
-                return await read_link(link, self._most_bytes)
+                return await self._by_link(link)
             except (BadInput, BlobsDown) as error:
                 if self.blobs is None:
                     raise
@@ -51,6 +59,13 @@ class Claims:
             detail = "claim: there is no blob store here."
             raise BadInput(Problem.of(Kind.BAD_FIELD, detail, field="claim", remedy=remedy))
         return await self.blobs.get(claim)
+
+    async def _by_link(self, link: str) -> bytes:
+        if not is_of_store(link, self._endpoint):
+            remedy = "Leave it out and send the claim alone; the operator may set OVERSPILL_BLOBS to the same store."
+            detail = f"link: {link[:80]!r} leads to no blob store that is known here."
+            raise BadInput(Problem.of(Kind.BAD_FIELD, detail, field="link", remedy=remedy))
+        return await read_link(link, self._most_bytes)
 
     async def stow(self, kept: Kept, most: int | None = None, site: str = "any") -> Kept:
         """The answer as it can be sent: with its body when that has at most `most` bytes (by default `max_inline`).

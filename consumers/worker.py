@@ -113,7 +113,8 @@ class Worker:
             vm_queue(self._config.vm), self._on_job, prefetch=self._config.slots + self._config.look_ahead
         )
         self._become("ready")
-        log.info("serving %s with %d slots", ", ".join(self._served.operations) or "nothing", self._config.slots)
+        served, slots = ", ".join(self._served.operations) or "nothing", self._config.slots
+        log.info("serving %s with %d slot%s", served, slots, "" if slots == 1 else "s")
 
     async def drain(self, grace_s: float) -> None:
         """Take no more jobs, give back those not begun, finish those running (up to `grace_s` seconds), and stop."""

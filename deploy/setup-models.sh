@@ -1,8 +1,9 @@
 #!/bin/sh
-# Fetch the default model of each operation. What can't be fetched is no failure: the rest works without.
+# Fetch the default model of each operation whose packages are installed. What can't be fetched is no failure: the rest
+# works without.
 # usage: setup-models.sh OVERSPILL_COMMAND
 set -eu
-echo "Fetching models: u2netp (5 MB) for remove-background, BLIP (1 GB) for caption ..."
+echo "Fetching the models of the operations that are installed ..."
 if ! "$1" models pull; then
     echo "Not every model could be fetched. Operations without one are not served; the others are." >&2
     echo "Try again at any time: $1 models pull" >&2

@@ -7,17 +7,12 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from bus.events import BridgeStatus, CloudSeen
-from bus.prices import Prices
+from bus.messages import LARGEST_BODY
+from bus.prices import PRIORS_S, UNKNOWN_S, Prices, of_cap, over_cap
 from bus.settings import Settings
 from producers.bridges import Bridges, Counts, T, Words, said
 from producers.spending import Sent, Spending
 
-LARGEST_BYTES: Final = 9_500_000
-"""The largest picture that overflows until a bridge tells: a Pub/Sub message takes 10 MB, attributes included."""
-
-PRIORS_S: Final = {"sketch": 2.0, "remove-background": 4.0, "caption": 6.0}
-"""Seconds to an answer of a small picture, a cold start now and then included, until a bridge tells better."""
-UNKNOWN_S: Final = 6.0
 MEGAPIXEL_S: Final = 0.1
 """Seconds a megapixel adds: decoding, resizing and encoding on one core."""
 TURNED_OFF: Final = "the cloud is turned off (OVERSPILL_CLOUD)"
@@ -102,8 +97,8 @@ class Cloud:
     # -- what follows from it
 
     def largest_bytes(self, now: float) -> int:
-        """The largest picture that may travel in a job."""
-        return self._bridges.words(now).least(lambda status: status.largest_bytes or None) or LARGEST_BYTES
+        """The largest picture that may travel in a job; until a bridge tells, what any cloud takes."""
+        return self._bridges.words(now).least(lambda status: status.largest_bytes or None) or LARGEST_BODY
 
     def serves(self, operation: str, now: float) -> bool:
         """Whether such jobs overflow at all, though perhaps not at this moment."""
@@ -136,7 +131,7 @@ class Cloud:
     def _figures(self, words: Words, now: float) -> list[str]:
         figures = [self._room(words)] if words.total(lambda status: status.capacity) else []
         cap = self._money_cap(words)
-        return [*figures, _of_cap(self._spent(words, now), cap)] if words.all and cap is not None else figures
+        return [*figures, of_cap(self._spent(words, now), cap)] if words.all and cap is not None else figures
 
     def _too_large(self, size: int, now: float) -> str | None:
         largest = self.largest_bytes(now)
@@ -176,13 +171,10 @@ class Cloud:
         return max(0, max(0, told) + self._counts.sent - since.sent + self._bridges.waiting)
 
     def _over_budget(self, words: Words, cost: float, now: float) -> str | None:
-        jobs, spent = self._sent_lately(words, now), self._spent(words, now)
-        jobs_cap, money_cap = self._jobs_cap(words), self._money_cap(words)
+        jobs, jobs_cap = self._sent_lately(words, now), self._jobs_cap(words)
         if jobs_cap is not None and jobs >= jobs_cap:
             return f"budget spent: {jobs} of {jobs_cap} jobs this minute"
-        if money_cap is not None and spent + cost > money_cap:
-            return f"budget spent: {_of_cap(spent, money_cap)}"
-        return None
+        return over_cap(cost, self._spent(words, now), self._money_cap(words))
 
     def _sent_lately(self, words: Words, now: float) -> int:
         told = words.most(lambda status: status.sent_last_minute) or 0
@@ -206,10 +198,6 @@ def _smaller(one: T | None, other: T | None) -> T | None:
 def _unserved(operation: str, ready: Words) -> str:
     served = sorted({name for word in ready.all for name in word.status.operations})
     return f"the cloud does not serve {operation}, only {', '.join(served)}"
-
-
-def _of_cap(spent: float, cap: float) -> str:
-    return f"${spent:.4g} of ${cap:g} a day"
 
 
 def _prior_s(operation: str, megapixels: float) -> float:

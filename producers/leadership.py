@@ -23,6 +23,8 @@ PREFETCH = 5000
 """More than the orders to cancel that are remembered, each of which stays unacked meanwhile."""
 RENEW_S = 600.0
 """Under the half hour for which a broker lets a message be held."""
+STAND_BY_S = 30.0
+"""Who stands by calls again: the broker may have refused the call by which somebody was to become the active router."""
 
 
 class Follower(Protocol):
@@ -80,8 +82,8 @@ class Leadership:
             self._obey(delivery, command)
 
     def tick(self, now_s: float) -> None:
-        """Have the orders delivered anew from time to time; a broker lets nothing be held for long."""
-        if self.active and now_s - self._renewed_s > RENEW_S:
+        """Send the orders, or a call, from time to time: a broker lets nothing be held for long, or may refuse it."""
+        if self._bus.connected and now_s - self._renewed_s > (RENEW_S if self.active else STAND_BY_S):
             self._renewed_s = now_s
             self._publish(self._orders)
 

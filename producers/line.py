@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 
 from bus.events import UserBacklog
-from producers.cloud import LARGEST_BYTES
+from bus.messages import LARGEST_BODY
 from producers.commands import Held
 from producers.fairness import FairQueue, Place
 
@@ -23,7 +23,7 @@ class Line:
         self._ids: dict[tuple[str, str], set[int]] = {}
         self._delayed: list[tuple[float, int]] = []
         self._deadlines: list[tuple[int, int]] = []
-        self._largest_bytes = LARGEST_BYTES
+        self._largest_bytes = LARGEST_BODY
         self.total_s = 0.0
         """Predicted computing seconds of all that is here."""
 

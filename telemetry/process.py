@@ -11,13 +11,22 @@ from typing import Any
 Serve = Callable[[asyncio.Event], Awaitable[None]]
 """What a process does until the event is set, and then winds up."""
 
+_TALKATIVE = ("gcsfs", "google", "httpcore", "httpx")
+"""Libraries that tell each request."""
+
 
 def set_up_logs(level: str) -> None:
-    """One line an event on stderr. pika tells each failure several times over; `bus.rabbit` tells it once."""
+    """One line an event on stderr.
+
+    pika tells each failure several times over, and `bus.rabbit` tells it once; others tell each request they send.
+    """
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
     )
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+    for name in _TALKATIVE:
+        # Never below ours: a logger with a level of its own doesn't ask the root's.
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
 
 
 def run(serve: Serve) -> None:

@@ -23,6 +23,7 @@ PURE: dict[str, dict[str, str]] = {
     "bus/messages.py": {"uuid": "a job or an answer without an id gets a random one"},
     "bus/prices.py": {},
     "bus/problems.py": {},
+    "bus/reach.py": {},
     "bus/settings.py": {
         "os": "names the settings file; settings are the environment's reading",
         "socket": "a VM is called after its host unless told otherwise",

@@ -4,6 +4,7 @@ It keeps nothing. What is under way when we die is the broker's still, and is ru
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -16,6 +17,7 @@ from bridge.cloud import Arrival, CloudDown
 from bridge.envelope import Parcel
 from bridge.pool.errand import End, Errand
 from bridge.pool.members import Member, Members
+from bridge.pool.memory import Memory
 from bridge.pool.wire import (
     Answered,
     Failed,
@@ -45,7 +47,8 @@ class Patience:
 
     connect_s: float = 5.0
     over_s: float = 30.0
-    """Beyond a job's longest run, for the transfer and the line before it."""
+    """Beyond a job's longest run, for the transfer and the line before it; and for the answer's transfer again, when
+    there had to be room for it first."""
     rest_s: float = 1.0
     look_s: float = 5.0
     tick_s: float = 0.25
@@ -55,13 +58,16 @@ class Patience:
 class Brought:
     """An arrival: ours until it is done with, since nobody else keeps it."""
 
-    def __init__(self, end: End, later: "Callable[[Brought], None]") -> None:
+    def __init__(self, end: End, memory: Memory, later: "Callable[[Brought], None]") -> None:
         self.parcel = end.parcel
         self.dead = end.dead
+        self._memory = memory
         self._later = later
+        memory.keep(len(end.parcel.body))
 
     def done(self) -> None:
-        """Nothing is left of it but this."""
+        """It takes no more room."""
+        self._memory.forget(len(self.parcel.body))
 
     def again(self) -> None:
         """Let it come again after a moment."""
@@ -77,10 +83,11 @@ class HttpPool:
 
     keeps = False
 
-    def __init__(self, settings: Settings, patience: Patience | None = None) -> None:
-        """A pool of the settings' services; `patience` is for tests."""
+    def __init__(self, settings: Settings, patience: Patience | None = None, memory: Memory | None = None) -> None:
+        """A pool of the settings' services; `patience` and `memory` are for tests."""
         self._settings = settings
         self._patience = patience or Patience()
+        self._memory = memory or Memory()
         self._members = Members.of(settings.cloud_services, self._patience.rest_s)
         self._client: httpx.AsyncClient | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,8 +126,8 @@ class HttpPool:
             yield arrival
 
     def capacity(self) -> int | None:
-        """Room by the slots that services tell on /ready; None when one does not tell."""
-        return self._members.room()
+        """Room by the slots that services tell on /ready; None when one does not tell, 0 while our memory is full."""
+        return 0 if self._memory.full else self._members.room()
 
     async def close(self) -> None:
         """Let go of what is under way: the bridge holds those jobs' deliveries, and the broker gives them out again."""
@@ -135,12 +142,13 @@ class HttpPool:
     async def _run(self, errand: Errand, request: Request) -> None:
         """Bring a job to its end. One that is overdue has none here: the bridge has answered for it by then."""
         try:
-            async with asyncio.timeout(self._left_s(request.deadline_ms)):
-                end = await self._end_of(errand, request)
+            with self._memory.job(len(request.body)):
+                async with asyncio.timeout(self._left_s(request.deadline_ms)):
+                    end = await self._end_of(errand, request)
         except TimeoutError:
             log.warning("a job of the pool is overdue after %d runs and refusals", errand.tried.total())
         else:
-            self._arrivals.put_nowait(Brought(end, self._later))
+            self._arrivals.put_nowait(Brought(end, self._memory, self._later))
 
     async def _end_of(self, errand: Errand, request: Request) -> End:
         while True:
@@ -160,8 +168,8 @@ class HttpPool:
         member.last_used = time.monotonic()
         most_s, most_bytes = self._settings.job_timeout_s + self._patience.over_s, self._settings.max_claim_bytes
         try:
-            async with asyncio.timeout(most_s):
-                response = await self._exchange(member.url, request, most_bytes)
+            async with asyncio.timeout(most_s) as limit:
+                response = await self._exchange(member.url, request, limit)
             return outcome_of(parcel, response, time.time_ns() // 1_000_000)
         except _TooLarge:
             return too_large(parcel, most_bytes)
@@ -174,19 +182,26 @@ class HttpPool:
         finally:
             member.in_flight -= 1
 
-    async def _exchange(self, url: str, request: Request, most_bytes: int) -> Response:
+    async def _exchange(self, url: str, request: Request, limit: asyncio.Timeout) -> Response:
+        most_bytes = self._settings.max_claim_bytes
+        async with self._posted(url, request) as answered:
+            # The wait for room is ours, and no fault of the service's.
+            limit.reschedule(None)
+            async with self._memory.reading(min(_length(answered, most_bytes), most_bytes)):
+                limit.reschedule(asyncio.get_running_loop().time() + self._patience.over_s)
+                return await _whole(answered, most_bytes)
+
+    def _posted(self, url: str, request: Request) -> contextlib.AbstractAsyncContextManager[httpx.Response]:
         if request.params is None:
             sent: dict[str, Any] = {"content": request.body}
         else:
             sent = {"data": {"params": request.params}, "files": {"image": ("image", request.body)}}
-        return await self._fetch("POST", url + request.path, most_bytes, headers=request.headers, **sent)
+        return self._stream("POST", url + request.path, headers=request.headers, **sent)
 
-    async def _fetch(self, method: str, url: str, most_bytes: int, **sent: Any) -> Response:
+    def _stream(self, method: str, url: str, **sent: Any) -> contextlib.AbstractAsyncContextManager[httpx.Response]:
         if self._client is None:
             raise httpx.ConnectError("the pool is closed")
-        async with self._client.stream(method, url, **sent) as answered:
-            headers = {name.lower(): value for name, value in answered.headers.items()}
-            return Response(answered.status_code, headers, await _bounded(answered, most_bytes))
+        return self._client.stream(method, url, **sent)
 
     async def _watch(self, member: Member) -> None:
         """Ask a service now and then whether it is still ready, and one that rests when its rest is over."""
@@ -198,7 +213,8 @@ class HttpPool:
     async def _look(self, member: Member) -> None:
         try:
             async with asyncio.timeout(self._patience.connect_s):
-                said = read_ready(await self._fetch("GET", f"{member.url}/ready", _READY_BYTES))
+                async with self._stream("GET", f"{member.url}/ready") as answered:
+                    said = read_ready(await _whole(answered, _READY_BYTES))
         except (TimeoutError, httpx.HTTPError, _TooLarge) as error:
             said = NotTaken(_out_of_reach(error))
         member.looked = time.monotonic()
@@ -255,13 +271,21 @@ def _check_address(url: str) -> None:
         raise SetupError(f"OVERSPILL_CLOUD_SERVICES names {url!r}, which is no address: correct it, or leave it out.")
 
 
-async def _bounded(response: httpx.Response, most_bytes: int) -> bytes:
+async def _whole(response: httpx.Response, most_bytes: int) -> Response:
+    """All of a response. Raises _TooLarge."""
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > most_bytes:
             raise _TooLarge
-    return bytes(body)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Response(response.status_code, headers, bytes(body))
+
+
+def _length(response: httpx.Response, otherwise: int) -> int:
+    """How long a response says it is, bytes."""
+    told = response.headers.get("content-length", "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 20 else otherwise
 
 
 def _out_of_reach(error: Exception) -> str:

@@ -7,8 +7,8 @@ from typing import Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from bridge.envelope import Parcel, answer_parcel, read_job
-from bus.messages import MOST, Answer
+from bridge.envelope import Parcel, answer_parcel, read_count, read_job
+from bus.messages import Answer
 from bus.problems import PROBLEM_JSON, Kind, Problem
 
 PARAMS_IN_A_HEADER: Final = 4096
@@ -147,7 +147,7 @@ def too_large(parcel: Parcel, limit: int) -> Answered:
 
 def _answer(parcel: Parcel, response: Response, now_ms: int) -> Parcel:
     headers = response.headers
-    ran_ms = _count(headers.get("x-overspill-ran-ms", ""))
+    ran_ms = read_count(headers.get("x-overspill-ran-ms", ""))
     answer = _of(parcel, _media_type(response) or "application/octet-stream", response.body)
     told = {"vm": headers.get("x-overspill-vm"), "model": headers.get("x-overspill-model"), "ran_ms": ran_ms}
     # When it began is told by our own clock: the service's may be another.
@@ -174,9 +174,5 @@ def _media_type(response: Response) -> str:
 
 
 def _retry_after_s(response: Response) -> float | None:
-    seconds = _count(response.headers.get("retry-after", ""))
+    seconds = read_count(response.headers.get("retry-after", ""))
     return None if seconds is None else float(seconds)
-
-
-def _count(text: str) -> int | None:
-    return min(int(text), MOST) if text.isascii() and text.isdigit() and len(text) < 20 else None

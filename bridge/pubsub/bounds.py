@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from bridge.envelope import ATTRIBUTE_BYTES, MOST_ATTRIBUTES, Parcel
+from bridge.envelope import ATTRIBUTE_BYTES, MOST_ATTRIBUTES, RESERVED, Parcel
 
 MESSAGE_BYTES: Final = 10_000_000
 """The whole request, so a message a little less."""
 _REQUEST_BYTES: Final = 1000
 _NAME_BYTES: Final = 256
-_RESERVED: Final = "goog"
 
 
 def unfit(parcel: Parcel) -> str | None:
@@ -23,8 +22,8 @@ def unfit(parcel: Parcel) -> str | None:
 def _unfit(name: str, value: str) -> str | None:
     if not name or len(name.encode()) > _NAME_BYTES:
         return f"the attribute name {name[:40]!r} is not 1 to {_NAME_BYTES} bytes long"
-    if name.startswith(_RESERVED):
-        return f"the attribute name {name[:40]!r} begins with {_RESERVED!r}, which Google keeps to itself"
+    if name.startswith(RESERVED):
+        return f"the attribute name {name[:40]!r} begins with {RESERVED!r}, which Google keeps to itself"
     if len(value.encode()) > ATTRIBUTE_BYTES:
         return f"the attribute {name[:40]!r} is longer than {ATTRIBUTE_BYTES} bytes"
     return None

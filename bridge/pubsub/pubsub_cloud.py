@@ -13,13 +13,14 @@ from typing import Final
 from google.api_core.exceptions import NotFound
 
 from bridge.cloud import Arrival, CloudDown, Unsendable
-from bridge.envelope import LARGEST_BODY, Parcel
+from bridge.envelope import Parcel
 from bridge.pubsub import resources
 from bridge.pubsub.bounds import unfit
 from bridge.pubsub.clients import Clients, Faults, said
-from bridge.pubsub.pull import Pull, Received
+from bridge.pubsub.pull import Pull, Received, Upkeep
 from bridge.pubsub.setup import apply, found_subscription
 from bus.errors import SetupError
+from bus.messages import LARGEST_BODY
 from bus.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class PubSubCloud:
             raise CloudDown(f"Pub/Sub did not take the job within {SEND_S:g} s") from None
 
     async def answers(self) -> AsyncIterator[Arrival]:
-        """What comes out, until it is closed. Answers to trials are left to who made them."""
+        """What comes out, until it is closed or can't be pulled any more. Answers to trials are their makers'."""
         while (arrival := await self._came.get()) is not None:
             if arrival.parcel.ticket.startswith(resources.CANARY):
                 arrival.done()
@@ -118,7 +119,7 @@ class PubSubCloud:
             await self._freed.wait_for(lambda: self._bytes == 0)
         await asyncio.gather(*(pull.stop() for pull in self._pulls))
         self._pulls.clear()
-        self._came.put_nowait(None)
+        self._end_answers()
         if self._clients is not None:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._clients.close)
             self._clients = None
@@ -132,8 +133,12 @@ class PubSubCloud:
         def take(received: Received) -> None:
             self._came.put_nowait(PubSubArrival(pull, received, dead=dead))
 
-        pull = Pull(clients, name, take, mend=self._mend, threads=self._threads)
+        pull = Pull(clients, name, take, Upkeep(mend=self._mend, failed=self._end_answers), self._threads)
         return pull
+
+    def _end_answers(self) -> None:
+        """Let who waits for answers know that no more come: a bridge that hears nothing must not look alive."""
+        self._came.put_nowait(None)
 
     @asynccontextmanager
     async def _turn(self, size: int) -> AsyncIterator[None]:
@@ -189,7 +194,7 @@ class PubSubCloud:
                 return
             began_s = loop.time()
             try:
-                lines = await loop.run_in_executor(self._threads, apply, clients, resources.wanted(self._settings))
+                lines = await loop.run_in_executor(self._threads, apply, clients, resources.restorable(self._settings))
             except SetupError as error:
                 log.warning("The emulator is not as it should be: %s", error)
                 return

@@ -51,6 +51,15 @@ class Received(NamedTuple):
     parcel: Parcel
 
 
+class Upkeep(NamedTuple):
+    """What a pull asks of its owner."""
+
+    mend: Callable[[], Awaitable[None]]
+    """Awaited before a stream is opened again."""
+    failed: Callable[[], None]
+    """Called when it does its work no more, for a reason nobody thought of, which is logged."""
+
+
 class Room:
     """What may be ours at a time. Google keeps to it unasked; the emulator sends whatever it has."""
 
@@ -92,6 +101,8 @@ class Stream:
         self.ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._subscriber = clients.subscriber
+        # Google finds the subscription's servers by it; the generated client sends it with every call but streams.
+        self._routing = (("x-goog-request-params", f"subscription={subscription}"),)
         self._take = take
         self._room = room
         self._ending = False
@@ -120,7 +131,9 @@ class Stream:
     def _run(self) -> None:
         error: BaseException | None = None
         try:
-            self._call = self._subscriber.streaming_pull(requests=self._said(), retry=None, timeout=None)
+            self._call = self._subscriber.streaming_pull(
+                requests=self._said(), retry=None, timeout=None, metadata=self._routing
+            )
             for response in self._call:
                 self._hand_over(StreamingPullResponse.pb(response).received_messages)
         except Exception as raised:  # noqa: BLE001 (who opened the stream judges it)
@@ -161,16 +174,15 @@ class Pull:
         clients: Clients,
         subscription: str,
         take: Callable[[Received], None],
-        *,
-        mend: Callable[[], Awaitable[None]],
+        upkeep: Upkeep,
         threads: Executor,
     ) -> None:
-        """`take` is given each message, `mend` is awaited before a stream is opened again."""
+        """`take` is given each message."""
         self.name = subscription.rpartition("/")[2]
         self._clients = clients
         self._subscription = subscription
         self._take = take
-        self._mend = mend
+        self._upkeep = upkeep
         self._threads = threads
         self._room = Room()
         self._owed: dict[str, int] = {}
@@ -184,6 +196,8 @@ class Pull:
         """Pull from now on."""
         work = (self._keep_open(), self._keep_leases(), self._keep_settling())
         self._tasks = [asyncio.create_task(each) for each in work]
+        for task in self._tasks:
+            task.add_done_callback(self._over)
 
     def done(self, ack_id: str) -> None:
         """Never deliver it again."""
@@ -204,6 +218,12 @@ class Pull:
             self._settle(ack_id, 0)
         await self._settle_all()
 
+    def _over(self, task: "asyncio.Task[None]") -> None:
+        """Each of the tasks goes on until it is cancelled; without one of them, the others only look alive."""
+        if not task.cancelled():
+            log.error("%s is not pulled any more", self.name, exc_info=task.exception())
+            self._upkeep.failed()
+
     def _settle(self, ack_id: str, after_s: int | None) -> None:
         self._room.give(self._owed.pop(ack_id))
         self._settled[ack_id] = after_s
@@ -223,7 +243,7 @@ class Pull:
             failures = 0 if clock() - opened_s > _LONGEST_WAIT_S else failures + 1
             self._report(self._stream, failures)
             await asyncio.sleep(min(_SHORTEST_WAIT_S * 2**failures, _LONGEST_WAIT_S))
-            await self._mend()
+            await self._upkeep.mend()
 
     async def _until_ended(self, stream: Stream) -> None:
         """Until it ended by itself, or was ended for its silence; one that is owed an answer may be silent."""

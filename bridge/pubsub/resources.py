@@ -18,7 +18,8 @@ DELETED_TOPIC: Final = "_deleted-topic_"
 PULL_ACK_S: Final = 10
 """The shortest there is: what a bridge held when it died comes again after that."""
 RETRY_S: Final = (1, 60)
-_RUN_MARGIN_S: Final = 30.0
+_RUN_MARGIN_S: Final = 60.0
+"""What a push takes besides its run: the service's wait for a slot before it, and publishing the answer after it."""
 _ACK_BOUNDS_S: Final = (10, 600)
 _HOUR_S: Final = 3600
 _ON_EMULATOR: Final = "overspill"
@@ -142,6 +143,17 @@ def wanted(settings: Settings) -> Resources:
     )
 
 
+def restorable(settings: Settings) -> Resources:
+    """What a bridge may make anew by itself: what is wanted, but for topics that nothing would be pushed from.
+
+    Without its topic a job is refused and goes back to the VMs; in a topic without a subscription it would vanish.
+    Raises SetupError as `wanted` does.
+    """
+    all_ = wanted(settings)
+    heard = {subscription.topic for subscription in all_.subscriptions}
+    return Resources(tuple(topic for topic in all_.topics if topic in heard), all_.subscriptions)
+
+
 def trial(settings: Settings, number: str) -> Subscription:
     """A subscription to the answers of trial jobs alone, for as long as one trial lasts."""
     return Subscription(
@@ -189,11 +201,12 @@ def _pushed(settings: Settings, operation: str, url: str) -> Subscription:
     return Subscription(
         name=subscription(settings, f"jobs-{operation}-push"),
         topic=jobs_topic(settings, operation),
-        # A push that takes longer is pushed again while the first still runs.
+        # A push that takes longer is pushed again while the first still runs; a run of over 540 s may be.
         ack_deadline_s=int(max(least, min(most, settings.job_timeout_s + _RUN_MARGIN_S))),
         kept_s=_HOUR_S,  # long after the bridge has answered for it: no picture stays for days
         push=Push(f"{url}/push", account, (settings.cloud_audience or url) if account else ""),
-        retry_s=RETRY_S,
+        # With a policy, the emulator tries a push that was refused about twice and then never again.
+        retry_s=None if settings.pubsub_emulator_host else RETRY_S,
         dead_topic=dead_topic(settings),
         deliveries=settings.cloud_deliveries,
     )

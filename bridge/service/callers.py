@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Self
 
+import httpx
+
 from bridge.service.identity import BadToken, Certificates, Expected, Identity
 from bus.errors import SetupError
 from bus.settings import Settings
@@ -31,7 +33,7 @@ class Callers:
                 f"Anybody who reaches {settings.service_host} could use this service: set OVERSPILL_SERVICE_TOKEN to a "
                 "secret that its callers send, or OVERSPILL_SERVICE_HOST=127.0.0.1."
             )
-        identity = None if expected is None else Identity(expected, Certificates(settings.cloud_certs_url))
+        identity = None if expected is None else Identity(expected, Certificates(_certificates_url(settings)))
         return cls(identity, settings.service_token, pushes_open=unverified, calls_open=calls_open)
 
     async def admit_push(self, headers: Mapping[str, str]) -> None:
@@ -86,16 +88,39 @@ def _only_for_an_emulator(settings: Settings) -> None:
 
 
 def _audiences(settings: Settings) -> tuple[str, ...]:
-    """The one in the settings, else the addresses of the services: Pub/Sub's own default is the address pushed to."""
+    """The one in the settings, else the addresses of the services: Pub/Sub's own default is the address pushed to.
+
+    A token made for any of these services opens this one then. On Cloud Run, where others can be reached that one
+    account pushes to, only a single address does for an audience. Raises SetupError.
+    """
     if settings.cloud_audience is not None:
         return (settings.cloud_audience,)
-    addresses = tuple(f"{url}{path}" for _, url in settings.cloud_services for path in ("", "/push"))
+    addresses = tuple(dict.fromkeys(url for _, url in settings.cloud_services))
     if not addresses:
         raise SetupError(
             "Set OVERSPILL_CLOUD_AUDIENCE to the audience that the push's token names, which `overspill cloud init` "
             "takes from the same setting, or OVERSPILL_CLOUD_SERVICES to the address of this service."
         )
-    return addresses
+    if len(addresses) > 1 and settings.k_service is not None:
+        raise SetupError(
+            "OVERSPILL_CLOUD_SERVICES names several addresses, and a token for any of them would open this service: "
+            "set OVERSPILL_CLOUD_AUDIENCE, the same here as for `overspill cloud init`."
+        )
+    return tuple(f"{url}{path}" for url in addresses for path in ("", "/push"))
+
+
+def _certificates_url(settings: Settings) -> str:
+    """Where the certificates are. Raises SetupError: whoever could change them on their way could sign tokens."""
+    try:
+        url = httpx.URL(settings.cloud_certs_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.host and (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))):
+        return settings.cloud_certs_url
+    raise SetupError(
+        f"OVERSPILL_CLOUD_CERTS_URL is wrong: {settings.cloud_certs_url!r} is no https address. Unset it, and Google's "
+        "own is taken."
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from bus.blobs import BlobsDown
 from bus.errors import BadInput, OverspillError
 from bus.messages import MOST_ATTEMPTS, Job
 from bus.problems import Kind, Problem
@@ -24,9 +25,10 @@ log = logging.getLogger(__name__)
 WAITING_PER_SLOT: Final = 2
 """Requests let in beyond those that run. Each holds its picture; more of them would wait longer than they compute."""
 WAIT_S: Final = 25.0
-"""The longest wait for a slot, the loading of the operations included; then another instance may be quicker.
+"""The longest wait for a slot, loading the operations and fetching a claimed picture included.
 
-Pub/Sub and an HTTP pool allow a run its time and 30 seconds more: a job that waited so long can still end within.
+Then another instance may be quicker. An HTTP pool allows a run its time and 30 seconds more, Pub/Sub a minute more,
+since there the answer is yet to be published: a job that waited so long can still end within.
 """
 
 
@@ -104,7 +106,8 @@ class Computing:
         served = await self._slots.load()
         for name, why in served.not_served.items():
             log.warning("%s is not served: %s", name, why)
-        log.info("serving %s with %d slots", ", ".join(served.operations) or "nothing", self._config.slots)
+        names, slots = ", ".join(served.operations) or "nothing", self._config.slots
+        log.info("serving %s with %d slot%s", names, slots, "" if slots == 1 else "s")
         return served
 
     @contextlib.contextmanager
@@ -131,7 +134,7 @@ class Computing:
         if job.operation not in served.operations:
             raise NotServed(served.not_served.get(job.operation, "OVERSPILL_OPERATIONS does not name it"))
         try:
-            job = await self._claims.fetch(job, link)
+            job = await self._fetched(job, link, give_up_s)
         except BadInput as error:
             return self._told(refusal(job, error.problem))
         child = await self._slot(job, give_up_s)
@@ -146,6 +149,14 @@ class Computing:
         if not self._loading.done() or self._loading.cancelled():
             raise Busy("the service is still loading")
         return self._loading.result()
+
+    async def _fetched(self, job: Job, link: str | None, give_up_s: float) -> Job:
+        """The job with its picture. Raises BadInput, or BlobsDown, also when the store takes longer than may be."""
+        try:
+            async with asyncio.timeout(max(0.0, give_up_s - time.monotonic())):
+                return await self._claims.fetch(job, link)
+        except TimeoutError:
+            raise BlobsDown(f"the picture did not come within the {WAIT_S:g} s that a job may wait") from None
 
     async def _slot(self, job: Job, give_up_s: float) -> Child | None:
         """A process to run the job in; None when its time ran out before one was free. Raises Busy."""

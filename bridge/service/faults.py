@@ -46,7 +46,9 @@ async def on_error(_request: Request, error: Exception) -> Response:
         return _about_blank(error.status_code, error.detail, error.headers)
     status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
     log.log(logging.INFO if isinstance(error, Busy) else logging.WARNING, "refused with %d: %s", status, error)
-    return _about_blank(status, str(error), _headers_of(error))
+    # What the store said names its address, which is nobody's business but the log's.
+    detail = "The blob store fails." if isinstance(error, BlobsDown) else str(error)
+    return _about_blank(status, detail, _headers_of(error))
 
 
 async def on_surprise(_request: Request, _error: Exception) -> Response:

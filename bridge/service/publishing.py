@@ -18,8 +18,8 @@ from bus.settings import Settings
 
 TRY_S: Final = 15.0
 """One try to publish, seconds."""
-TRIES_S: Final = 30.0
-"""All tries together; then the job is better pushed again, perhaps to another instance."""
+TRIES_S: Final = 15.0
+"""From the first try on, none is begun after so long; the job is better pushed again, perhaps to another instance."""
 _RETRY: Final = Retry(
     predicate=if_exception_type(ServerError, TooManyRequests, Aborted),
     initial=0.1,

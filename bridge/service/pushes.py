@@ -4,11 +4,11 @@ import asyncio
 import logging
 from functools import partial
 
-from bridge.envelope import LARGEST_BODY, Parcel, answer_parcel, read_job, returned_parcel
+from bridge.envelope import Parcel, answer_parcel, read_job, returned_parcel
 from bridge.service.computing import Computing, NotServed
 from bridge.service.publishing import Results
 from bus.errors import BadInput
-from bus.messages import Answer, Job
+from bus.messages import LARGEST_BODY, Answer, Job
 from bus.problems import Kind, Problem
 from consumers.answers import AnswerCache, Kept, problem_of, refusal
 from consumers.claims import Claims

@@ -7,6 +7,7 @@ here=$(dirname "$0")
 # shellcheck source=deploy/google/names.sh
 . "$here/names.sh"
 MAX_INSTANCES=${MAX_INSTANCES:-10}
+SLOTS=2 # jobs at a time in an instance, a processor each
 MEMORY=${MEMORY:-4Gi}
 OVERSPILL=${OVERSPILL:-$here/../../.venv/bin/overspill}
 IMAGE=$REPOSITORY/service:$(date -u +%Y%m%d-%H%M%S)
@@ -74,7 +75,7 @@ cloud builds submit "$here/../.." --config="$here/cloudbuild.yaml" \
 say "The service"
 sed -e "s|\${IMAGE}|$IMAGE|g" -e "s|\${PROJECT}|$PROJECT|g" -e "s|\${PREFIX}|$PREFIX|g" -e "s|\${BUCKET}|$BUCKET|g" \
     -e "s|\${AUDIENCE}|$AUDIENCE|g" -e "s|\${OPERATIONS}|$OPERATIONS|g" -e "s|\${MEMORY}|$MEMORY|g" \
-    -e "s|\${MAX_INSTANCES}|$MAX_INSTANCES|g" "$here/service.yaml" >"$work/service.yaml"
+    -e "s|\${MAX_INSTANCES}|$MAX_INSTANCES|g" -e "s|\${SLOTS}|$SLOTS|g" "$here/service.yaml" >"$work/service.yaml"
 cloud run services replace "$work/service.yaml" --region="$REGION"
 address=$(cloud run services describe "$PREFIX" --region="$REGION" --format='value(status.url)')
 services=
@@ -116,6 +117,7 @@ OVERSPILL_CLOUD_PREFIX=$PREFIX
 OVERSPILL_CLOUD_SERVICES=$services
 OVERSPILL_CLOUD_AUDIENCE=$AUDIENCE
 OVERSPILL_CLOUD_PUSH_ACCOUNT=$(account pusher)
+OVERSPILL_CLOUD_IN_FLIGHT=$((SLOTS * MAX_INSTANCES))
 OVERSPILL_BLOBS=gs://$BUCKET
 and as the account $(account bridge): README.md beside this script tells how.
 SETTINGS

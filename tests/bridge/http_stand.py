@@ -6,6 +6,7 @@ from email.parser import BytesParser
 
 from bridge.cloud import Cloud
 from bridge.pool.http_pool import HttpPool, Patience
+from bridge.pool.memory import Memory
 from bus.messages import Job
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from bus.settings import Settings
@@ -38,10 +39,10 @@ class HttpStand(Stand):
         return pool(self.service.url)
 
 
-def pool(*urls: str, patience: Patience = HURRIED, **settings: object) -> HttpPool:
+def pool(*urls: str, patience: Patience = HURRIED, memory: Memory | None = None, **settings: object) -> HttpPool:
     services = tuple(tuple(url.split("=")) if "=" in url else ("", url) for url in urls)
     given = {"cloud": "http", "cloud_services": services, "job_timeout_s": 20.0, **settings}
-    return HttpPool(Settings.model_validate(given), patience)
+    return HttpPool(Settings.model_validate(given), patience, memory)
 
 
 def said_ready(told: dict[str, object]) -> bytes:

@@ -11,8 +11,8 @@ import pytest
 from bridge import bridge as module
 from bridge.breaker import Breaker
 from bridge.bridge import serve_bridge
-from bus.errors import OverspillError, SetupError
-from bus.topology import CONTROL
+from bus.errors import BusError, OverspillError, SetupError
+from bus.topology import CLOUD_TICKETS, CONTROL, OVERFLOW
 from tests.bridge.far_side import Client, FarSide
 from tests.bridge.yard import PICTURE, SETTINGS, Running, yard
 from tests.bus.rabbit.foreign import eventually, network
@@ -203,6 +203,66 @@ async def test_what_the_cloud_has_is_answered_by_the_next_bridge(amqp_url: str) 
         assert {reply.properties.correlation_id for reply in replies} == {f"j{number}" for number in range(5)}
         await eventually(lambda: second.bridge._tally.answered == 5)
         await there.all_settled()
+
+
+async def test_a_job_that_the_router_took_home_while_no_bridge_was_there_is_answered_once(amqp_url: str) -> None:
+    async with yard(amqp_url) as there:
+        first = await there.start()
+        there.far.after_taking.clear()
+        there.route("p1")
+        there.send(headers={"placement": "p1"})
+        job = await there.far.job()
+        await eventually(lambda: _held(first))
+        await first.kill()
+        del there.running[0]
+        await there.foreign.get(OVERFLOW)  # as a router does that counts nobody there
+        there.route("p2")  # to a VM, which answers
+        there.far.after_taking.set()
+        there.far.answer(job)
+        await there.start(name="b2")
+        await there.status("b2", late=1)
+        await there.all_settled()
+
+
+@pytest.mark.parametrize("caller", [True, False])
+async def test_a_ticket_that_can_not_be_read_is_kept_and_its_caller_told(amqp_url: str, caller: bool) -> None:
+    async with yard(amqp_url) as there:
+        running = await there.start()
+        await running.working()
+        properties = {"message_id": "j1", "reply_to": there.replies if caller else None}
+        there.foreign.publish("", CLOUD_TICKETS, b"?", headers={"operation": "sketch"}, **properties)
+        dead = await there.dead()
+        assert dead.properties.message_id == "j1"
+        if caller:
+            assert "a ticket that can't be read" in dead.headers["reason"]
+            assert (await there.reply()).headers["job"] == "j1"
+        await eventually(lambda: {"failed", "unanswerable"} & {step.state for step in there.steps()})
+        await there.all_settled()
+
+
+async def test_with_a_cap_nothing_is_sent_before_it_is_known_what_was_spent(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unread = asyncio.Event()
+
+    async def last_word(*_args: object, **_kwargs: object) -> None:
+        if not unread.is_set():
+            raise BusError("the history stalled")
+
+    monkeypatch.setattr(module, "last_word", last_word)
+    monkeypatch.setattr(module, "RECALL_AGAIN_S", 0.05)
+    async with yard(amqp_url) as there:
+        running = await there.start(SETTINGS.model_copy(update={"cloud_money_per_day": 1.0}))
+        told = await there.status(state="broken", active=False)
+        assert told.reason == "what the overflow has cost so far is not known: the history stalled"
+        assert not running.task.done()
+        unread.set()
+        await there.status(state="ready", active=True)
+        unread.clear()
+        await running.stop()
+        del there.running[0]
+        await there.start(name="b2")  # without a cap nothing depends on it
+        await there.status("b2", state="ready", active=True)
 
 
 async def test_a_bridge_counts_what_its_predecessor_spent(amqp_url: str) -> None:

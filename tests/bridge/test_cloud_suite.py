@@ -23,10 +23,8 @@ class TestAPoolOfServices(CloudSuite):
 
 class TestGooglePubSub(CloudSuite):
     @pytest.fixture
-    async def stand(self, pubsub_emulator: PubSubEmulator, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stand]:
+    async def stand(self, pubsub_emulator: PubSubEmulator) -> AsyncIterator[Stand]:
         need_package("google.cloud.pubsub_v1", "bridge")
-        # A job is given up after five pushes: with the usual waits between them the emulator takes fifteen seconds.
-        monkeypatch.setattr("bridge.pubsub.resources.RETRY_S", None)
         from tests.bridge.pubsub_stand import PubSubStand
 
         stand = PubSubStand(pubsub_emulator.host)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from bridge.envelope import (
     ATTRIBUTE_BYTES,
-    LARGEST_BODY,
     LINK_BYTES,
     MOST_ATTRIBUTES,
     RESERVED,
@@ -24,7 +23,7 @@ from bridge.envelope import (
     returned_parcel,
 )
 from bus.errors import BadInput
-from bus.messages import MOST, PARAMS_BYTES, Answer, Job
+from bus.messages import LARGEST_BODY, MOST, PARAMS_BYTES, Answer, Job
 from bus.problems import Kind, Problem
 
 TICKET = "0f" * 16

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,34 @@ async def test_jobs_that_the_cloud_does_not_take_go_home_and_once_it_is_broken_s
         there.send()
         await there.home()
         assert (await there.told("retried")).reason == "broken: no route"
+        await there.all_settled()
+
+
+async def test_what_may_have_gone_all_the_same_keeps_its_price(amqp_url: str) -> None:
+    async with yard(amqp_url, FarSide(unsendable="a header too many")) as there:
+        running = await there.start(SETTINGS.model_copy(update={"cloud": "pubsub"}))
+        there.send()
+        await there.home()
+        budget = running.bridge._gate.budget
+        assert budget.spent_today(time.time()) == 0
+        there.far.unsendable, there.far.down = "", "no answer in time"
+        there.send()
+        await there.home()
+        assert budget.spent_today(time.time()) == pytest.approx(budget.estimate("sketch", len(PICTURE)))
+        await there.all_settled()
+
+
+async def test_a_ticket_that_nobody_confirms_sends_its_job_home(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.forwarder.CONFIRM_S", 0.05)
+    async with yard(amqp_url) as there:
+        running = await there.start()
+        await running.working()
+        unconfirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        running.bridge._queue.write = lambda ticket: unconfirmed  # type: ignore[method-assign]
+        there.send()
+        await there.home()
+        assert (await there.told("retried")).reason == "the broker has not confirmed a ticket in 0.05 s"
+        assert there.far.taken == 0
         await there.all_settled()
 
 

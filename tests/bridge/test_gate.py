@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.breaker import Breaker
 from bridge.budget import Budget
-from bridge.gate import Counts, Gate
+from bridge.gate import Counts, Gate, Refusal
 from bus.events import BridgeStatus, read_event
 from bus.prices import Prices
 from bus.settings import Settings
@@ -118,6 +118,13 @@ def test_one_that_stops_takes_nothing() -> None:
     assert (told(stopping).state, told(stopping).reason) == ("draining", "the bridge is stopping")
 
 
+def test_one_that_does_not_know_what_was_spent_takes_nothing_and_says_why() -> None:
+    made = gate()
+    made.unsure = "the history stalled"
+    assert (told(made).state, told(made).reason) == ("broken", "the history stalled")
+    assert why(made) == "broken: the history stalled"
+
+
 def test_a_full_cloud_takes_nothing() -> None:
     assert why(gate(), in_flight=2) is None
     assert why(gate(), in_flight=3) == "full: 3 of 3 jobs are in the cloud"
@@ -205,9 +212,11 @@ def test_a_spent_budget_takes_nothing() -> None:
 def test_the_last_of_the_money_is_for_cheap_jobs() -> None:
     capped = gate(money_per_day=5.0)
     assert (why(capped, "sketch"), told(capped).state) == (None, "ready")
-    assert why(capped, "caption") == "budget spent: $0.00 of $5.00 a day"
+    said = "the next job's estimated $6.00 would pass the cap: $0.00 of $5.00 a day are spent"
+    assert why(capped, "caption") == said
     capped.sent(4.0, 0.0, WALL_S)
-    assert why(capped, "sketch") == "full: budget spent: $4.00 of $5.00 a day"
+    said = "the next job's estimated $2.00 would pass the cap: $4.00 of $5.00 a day are spent"
+    assert why(capped, "sketch") == f"full: {said}"
     assert told(capped).state == "full"
 
 
@@ -238,9 +247,20 @@ def test_a_picture_too_large_for_the_cloud_goes_through_the_blob_store_if_there_
     assert (told(gate()).largest_bytes, told(with_store).largest_bytes) == (9_500_000, 64 * MIB)
 
 
-@pytest.mark.parametrize(("blobs", "largest"), [(None, 9_500_000), ("file:///blobs", 64 * MIB)])
-def test_settings_tell_whether_there_is_a_blob_store(blobs: str | None, largest: int) -> None:
-    assert Gate.of(Settings(blobs=blobs), Room(), "b").largest_bytes == largest
+@pytest.mark.parametrize(
+    ("blobs", "project", "largest"),
+    [(None, None, 9_500_000), ("file:///blobs", None, 64 * MIB), ("file:///blobs", "google's", 9_500_000)],
+)
+def test_settings_tell_whether_there_is_a_blob_store_that_the_cloud_reads(
+    blobs: str | None, project: str | None, largest: int
+) -> None:
+    assert Gate.of(Settings(blobs=blobs, cloud_project=project), Room(), "b").largest_bytes == largest
+
+
+def test_a_picture_in_a_store_that_the_cloud_cannot_read_goes_home_and_does_not_wait() -> None:
+    refusal = gate().refusal("sketch", None, 0, 0.0, WALL_S)
+    assert refusal == Refusal("the picture lies in a blob store that the cloud can't read")
+    assert gate(largest_claim=64 * MIB).refusal("sketch", None, 0, 0.0, WALL_S) is None
 
 
 # One judgement
@@ -257,6 +277,7 @@ def gates(draw: st.DrawFn) -> Gate:
         money_per_day=draw(st.none() | st.floats(0, 8)),
     )
     made.draining = draw(st.booleans())
+    made.unsure = draw(st.none() | st.just("what was spent is not known"))
     for ago in draw(st.lists(st.floats(0, 20), max_size=1)):
         made.breaker.failed("503", -ago)
     for cost in draw(st.lists(st.floats(0, 4), max_size=2)):

@@ -1,5 +1,7 @@
 """Pictures and results too large for a message, in a store that is a folder."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,43 @@ async def test_a_result_that_came_inline_and_is_too_large_for_a_message_is_stowe
         with pytest.raises(BadInput) as refused:
             await store.result(b"x" * 101, None, NAME)
         assert refused.value.problem.slug == "too-many-bytes"
+
+
+async def test_a_pictures_link_lasts_as_long_as_the_cloud_is_waited_for_and_a_results_as_long_as_it_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(f"file://{tmp_path}", kept_s=86_400)
+    monkeypatch.setattr(blobs._files, "sign", lambda path, expiration: f"https://store.example/{expiration}")
+    store = Pictures(blobs, largest_inline=5, link_s=60)
+    assert (await store.stow(JOB, 9)).link == "https://store.example/120"
+    inline = await store.result(b"123456", None, NAME)
+    stored = await store.result(b"", inline.headers["claim"], NAME)
+    assert [result.headers["link"] for result in (inline, stored)] == ["https://store.example/86400"] * 2
+
+
+async def test_a_large_result_is_not_fetched_to_learn_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / CLAIM
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"123456")
+    store = pictures(tmp_path)
+    monkeypatch.delattr(Blobs, "get")
+    assert (await store.result(b"", CLAIM, NAME)).headers["claim"] == CLAIM
+
+
+async def test_a_store_that_hangs_is_not_waited_for_when_the_bridge_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs, let_go = Blobs(f"file://{tmp_path}"), threading.Event()
+    monkeypatch.setattr(blobs._files, "rm_file", lambda path: let_go.wait(60))
+    store = Pictures(blobs, largest_inline=5, link_s=60)
+    store.remove(CLAIM)
+    try:
+        await store.close(grace_s=0.05)
+        assert not let_go.is_set()
+        assert not store._removing
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+    finally:
+        let_go.set()
 
 
 async def test_what_is_old_is_swept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

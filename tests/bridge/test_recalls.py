@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -53,6 +54,22 @@ async def test_what_the_cloud_never_answers_is_answered_in_time_and_its_answer_d
         await _answered(there, "timed-out")
         there.far.answer(job)
         await there.status(late=1)
+        await there.all_settled()
+
+
+@pytest.mark.broker
+async def test_what_the_cloud_never_answers_costs_the_time_that_it_had(amqp_url: str) -> None:
+    async with yard(amqp_url) as there:
+        running = await there.start(SETTINGS.model_copy(update={"cloud": "pubsub", "cloud_timeout_s": 0.3}))
+        await running.working()
+        budget = running.bridge._gate.budget
+        for _ in range(60):
+            budget.learnt("sketch", 0.0)
+        assert budget.estimate("sketch", 100) < budget.cost(0.2, 0)
+        there.send()
+        await there.far.job()
+        await _answered(there, "timed-out")
+        await eventually(lambda: budget.spent_today(time.time()) > budget.cost(0.29, 0))
         await there.all_settled()
 
 

@@ -1,5 +1,6 @@
 """From the cloud to the caller: answers, jobs that come back, and what comes too late."""
 
+import asyncio
 import json
 import shutil
 import time
@@ -8,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from bridge.endings import now_ms
 from bridge.envelope import CloudAnswer, Parcel
-from bridge.returns import LARGEST_PROBLEM, waited_ms
+from bridge.returns import DELIVERIES, LARGEST_PROBLEM, waited_ms
 from bus.messages import Job
 from bus.prices import Prices
 from bus.problems import PROBLEM_JSON, Kind, Problem
@@ -83,6 +85,59 @@ async def test_what_a_service_tells_of_itself_is_believed_within_bounds(amqp_url
         assert done.vm == 255 * "v"
         assert float(reply.headers["cost"]) == done.cost
         assert float(reply.headers["cost"]) < Prices.of(Settings()).job(30.0, 1000)  # it was not there for 31 years
+        await there.all_settled()
+
+
+@pytest.mark.broker
+async def test_problems_do_not_teach_how_long_an_operation_runs(amqp_url: str) -> None:
+    async with yard(amqp_url) as there:
+        running = await there.start()
+        await running.working()
+        there.send()
+        there.far.refuse(await there.far.job(), Problem.of(Kind.NOT_AN_IMAGE, "It is text."))
+        await there.reply()
+        assert (await there.status(answered=1)).seconds == {}
+        there.send()
+        there.far.answer(await there.far.job())
+        await there.reply()
+        assert [*(await there.status(answered=2)).seconds] == ["sketch"]
+        await there.all_settled()
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(("own_ms", "slug"), [(None, "timed-out"), (60_000, "timed-out"), (20_000, "expired")])
+async def test_no_service_begins_a_job_after_its_caller_has_an_answer(
+    amqp_url: str, own_ms: int | None, slug: str
+) -> None:
+    async with yard(amqp_url) as there:
+        await there.start(SETTINGS.model_copy(update={"cloud_timeout_s": 30}))
+        before = now_ms()
+        there.send(headers={} if own_ms is None else {"deadline_ms": before + own_ms})
+        job = await there.far.job()
+        assert 0 <= int(job.attributes["deadline_ms"]) - before - min(30_000, own_ms or 30_000) < 10_000
+        there.far.refuse(job, Problem.of(Kind.EXPIRED, "The job's time to live ran out before a slot was free."))
+        assert problem(await there.reply())["type"].endswith(slug)
+        await there.all_settled()
+
+
+@pytest.mark.broker
+async def test_a_job_given_up_costs_the_time_that_it_was_there(amqp_url: str) -> None:
+    async with yard(amqp_url) as there:
+        running = await there.start(SETTINGS.model_copy(update={"cloud": "pubsub"}))
+        await running.working()
+        budget = running.bridge._gate.budget
+        for _ in range(60):
+            budget.learnt("sketch", 0.0)
+        spent = 0.0
+        for told in ({}, {DELIVERIES: "10"}):
+            there.send()
+            job = await there.far.job()
+            await asyncio.sleep(0.2)
+            there.far.give(Parcel(job.body, {**job.attributes, **told}), dead=True)
+            await there.reply()
+            await there.dead()
+            spent += budget.cost(0.2, 0)
+            await eventually(lambda least=spent: budget.spent_today(time.time()) > least)  # type: ignore[misc]
         await there.all_settled()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.budget import Budget
 from bridge.endings import Endings, Tally, event, now_ms
 from bridge.gate import Gate
 from bridge.pictures import Pictures
@@ -12,6 +13,7 @@ from bridge.shift import Memory, Shift
 from bridge.tickets import Ticket
 from bus.blobs import Blobs
 from bus.messages import Message
+from bus.prices import Prices
 from bus.rabbit import Bus, Delivery
 from bus.topology import DEFAULT_EXCHANGE, Queue, Topology
 from tests.bridge.far_side import Client, FarSide
@@ -28,7 +30,9 @@ def shift(bus: Bus, folder: Path) -> tuple[Shift, list[str]]:
     changes: list[str] = []
     pictures = Pictures(Blobs(f"file://{folder}", most_bytes=100), largest_inline=100, link_s=60)
     gate = Gate.of(SETTINGS, client, "b1")
-    return Shift(bus, client, gate, Endings(bus, Tally()), pictures, Memory(), lambda: changes.append("?")), changes
+    endings = Endings(bus, Tally())
+    there = Shift(bus, client, gate, endings, pictures, Memory(), lambda: changes.append("?"), longest_run_s=10.0)
+    return there, changes
 
 
 def sent_now() -> Ticket:
@@ -56,6 +60,21 @@ def test_a_job_that_did_not_go_costs_nothing(tmp_path: Path) -> None:
     assert budget.spent_today(time.time()) == pytest.approx(going.cost)
     there.unsent(going)
     assert budget.spent_today(time.time()) == 0
+
+
+@pytest.mark.parametrize(
+    ("there_s", "runs", "booked"), [(25, 1, 10), (25, 2, 20), (25, 3, 25), (60, 9, 60), (0, 9, 0.001)]
+)
+def test_what_ran_in_vain_costs_the_time_that_it_may_have_run(
+    tmp_path: Path, there_s: int, runs: int, booked: float
+) -> None:
+    there, _ = shift(Bus("amqp://localhost", name="test", topology=TOPOLOGY), tmp_path)
+    budget = there.gate.budget = Budget(Prices(1.0, 0.0, 0.0))
+    sent_ms = now_ms() - 90_000
+    gone = ticket().model_copy(update={"sent_ms": sent_ms, "due_ms": sent_ms + there_s * 1000})
+    budget.sent(gone.cost, time.monotonic(), sent_ms / 1000)
+    there.ran_in_vain(gone, runs)
+    assert budget.spent_today(time.time()) == pytest.approx(booked)
 
 
 @pytest.mark.broker

@@ -1,11 +1,13 @@
 """What bridges told they had spent, read out of the history."""
 
 import time
+from collections.abc import AsyncGenerator
 
 import pytest
 
 from bridge.budget import Budget
 from bridge.spending import last_word, restore
+from bus.errors import BusError, Disconnected
 from bus.events import BridgeStatus, event_message
 from bus.messages import Message
 from bus.prices import Prices
@@ -68,10 +70,18 @@ async def test_an_empty_history_tells_nothing(amqp_url: str) -> None:
 
 
 @pytest.mark.broker
-async def test_a_history_that_can_not_be_read_is_told(amqp_url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_history_that_can_not_be_read_is_no_empty_one(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bus = Bus(amqp_url, name="test", topology=TOPOLOGY)
-    assert await last_word(bus, _now_ms(), whole_day=True) is None
-    assert "is not known" in caplog.text
+    with pytest.raises(Disconnected):
+        await last_word(bus, _now_ms(), whole_day=True)
+
+    async def silent(*_args: object) -> AsyncGenerator[Message, None]:
+        raise TimeoutError("it does not answer")
+        yield
+
+    monkeypatch.setattr(bus, "replay", silent)
+    with pytest.raises(BusError, match="does not answer"):
+        await last_word(bus, _now_ms(), whole_day=True)
 
 
 def _now_ms() -> int:

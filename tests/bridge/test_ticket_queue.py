@@ -10,14 +10,15 @@ import pytest
 from bridge import ticket_queue as module
 from bridge.ticket_queue import TicketQueue
 from bridge.tickets import Ticket
+from bus.problems import Problem
 from bus.rabbit import Bus, Delivery
-from bus.topology import CLOUD_TICKETS, DEAD, DEFAULT_EXCHANGE, Topology, shared
+from bus.topology import CLOUD_TICKETS, DEFAULT_EXCHANGE, Topology, shared
 from tests.bridge.test_tickets import NOW, ticket
 from tests.bus.rabbit.foreign import Foreign, eventually, network
 
 pytestmark = pytest.mark.broker
 
-TOPOLOGY = Topology(queues=tuple(queue for queue in shared().queues if queue.name in {CLOUD_TICKETS, DEAD}))
+TOPOLOGY = Topology(queues=tuple(queue for queue in shared().queues if queue.name == CLOUD_TICKETS))
 
 
 class Candidate:
@@ -37,6 +38,10 @@ class Candidate:
     def told(self, ticket: Ticket, delivery: Delivery) -> None:
         self.did.append(ticket.job.id)
         self.held[ticket.job.id] = delivery
+
+    def unread(self, delivery: Delivery, problem: Problem) -> None:
+        self.did.append(problem.slug)
+        self.bus.ack(delivery)
 
     def settled_in(self) -> None:
         self.did.append("settled in")
@@ -90,7 +95,6 @@ async def test_one_that_lost_its_connection_takes_over_anew(amqp_url: str) -> No
 
 async def test_a_call_is_held_and_renewed(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with standing(amqp_url, "only") as only:
-        only.queue.tick(1000.0)  # nothing is asked of one that stands by
         await eventually(lambda: "settled in" in only.did)
         kept = only.queue._call
         monkeypatch.setattr(module, "RENEW_S", 0)
@@ -111,10 +115,24 @@ async def test_a_call_that_was_refused_is_sent_again(amqp_url: str) -> None:
         await eventually(lambda: only.did == ["settled in"])
 
 
-async def test_garbage_is_kept_for_the_operator(amqp_url: str) -> None:
+async def test_one_whose_first_call_was_refused_calls_again(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Bus(amqp_url, name="only", topology=TOPOLOGY) as bus:
+        only = Candidate(bus)
+        with monkeypatch.context() as refused:
+            refused.setattr(only.queue, "call", lambda: None)
+            await only.queue.start()
+        only.queue.tick(1000.0)
+        await eventually(lambda: only.did == ["take over", "settled in"])
+        async with standing(amqp_url, "second") as second:
+            second.queue.tick(1000.0)
+            second.queue.tick(1000.0 + module.STAND_BY_S)
+            await bus.close()
+            only.queue.tick(2000.0)  # not without a connection
+            await eventually(lambda: second.did == ["take over", "settled in"])
+
+
+async def test_garbage_is_told(amqp_url: str) -> None:
     async with standing(amqp_url, "only") as only:
-        with Foreign(amqp_url) as foreign:
-            await only.bus.publish(DEFAULT_EXCHANGE, replace(ticket().to_message(NOW), body=b"?"))
-            assert "a ticket that can't be read" in (await foreign.get(DEAD)).headers["reason"]
-            await only.queue.write(ticket(2))
-            await eventually(lambda: "j2" in only.did)
+        await only.bus.publish(DEFAULT_EXCHANGE, replace(ticket().to_message(NOW), body=b"?"))
+        await only.queue.write(ticket(2))
+        await eventually(lambda: {"bad-field", "j2"} <= set(only.did))

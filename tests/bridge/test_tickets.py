@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from annotated_types import Le
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.tickets import GRACE_MS, Lately, Ticket, Tickets, due_ms, is_due
+from bridge.tickets import GRACE_MS, LONGEST_MS, Lately, Ticket, Tickets, due_ms, is_due
 from bus.errors import BadInput
 from bus.messages import Job
+from bus.settings import Settings
 from bus.topology import CLOUD_TICKETS
 
 NOW = 1_900_000_000_000
@@ -52,6 +54,20 @@ def test_a_ticket_survives_the_queue(**job: Any) -> None:
 def test_garbage_is_no_ticket(body: bytes) -> None:
     with pytest.raises(BadInput):
         Ticket.from_message(replace(ticket().to_message(NOW), body=body), NOW)
+
+
+def test_no_ticket_is_believed_to_be_due_later_than_any_may_be() -> None:
+    (longest_s,) = [rule.le for rule in Settings.model_fields["cloud_timeout_s"].metadata if isinstance(rule, Le)]
+    assert longest_s == LONGEST_MS / 1000
+    far = ticket(due=NOW + LONGEST_MS + 1).to_message(NOW)
+    assert Ticket.from_message(far, NOW).due_ms == NOW + LONGEST_MS
+    assert Ticket.from_message(far, NOW + 1).due_ms == NOW + LONGEST_MS + 1
+
+
+def test_a_ticket_hurries_for_its_jobs_own_deadline() -> None:
+    assert not ticket().hurries
+    assert not ticket(deadline_ms=NOW + 60_001).hurries
+    assert ticket(deadline_ms=NOW + 60_000).hurries
 
 
 def test_a_ticket_of_a_job_that_is_none_is_none() -> None:

@@ -48,6 +48,13 @@ def comes_back(there: Shift, turns: Turns, ended: Ticket) -> None:
     turns.look()
 
 
+async def test_a_claimed_picture_that_the_cloud_cannot_read_goes_home(there: Shift) -> None:
+    claimed = job(body=b"", claim="pictures/20300131/" + 32 * "a")
+    assert await Turns(there, Cancels()).next(claimed) == GoHome(
+        "the picture lies in a blob store that the cloud can't read"
+    )
+
+
 async def test_what_need_not_wait_is_told_at_once(there: Shift) -> None:
     cancels = Cancels()
     turns = Turns(there, cancels)

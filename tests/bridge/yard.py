@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.bridge import Bridge, MakeCloud
 from bridge.cloud import Cloud
+from bridge.endings import now_ms
 from bridge.shift import Shift
 from bus.control import Cancel
 from bus.events import AnyEvent, BridgeStatus, JobEvent, read_event
@@ -33,7 +34,9 @@ from tests.bus.rabbit.foreign import Foreign, Got, eventually
 HOME = "home"
 """The one lane."""
 PICTURE = b"a picture"
-SETTINGS = Settings(cloud="http", cloud_timeout_s=60)
+RECEIVED_MS = 1_000
+"""When a router first took the job up."""
+SETTINGS = Settings(cloud="http", cloud_services=(("", "http://localhost"),), cloud_timeout_s=60)
 
 
 def topology() -> Topology:
@@ -123,9 +126,23 @@ class Yard:
 
     def send(self, body: bytes = PICTURE, *, headers: dict[str, Any] | None = None, **properties: Any) -> None:
         """A job as the router overflows it."""
-        hop = {"operation": "sketch", "user": "anna", "attempt": 1, "received_ms": 1_000} | (headers or {})
+        hop = {"operation": "sketch", "user": "anna", "attempt": 1, "received_ms": RECEIVED_MS} | (headers or {})
         given = {"reply_to": self.replies, "message_id": "j1", "correlation_id": "c1"} | properties
         self.foreign.publish(VMS, CLOUD_KEY, body, headers=hop, **given)
+
+    def route(self, placement: str) -> None:
+        """What the router tells when it has placed the job of `send`."""
+        now = now_ms()
+        told = JobEvent(
+            state="routed",
+            job="j1",
+            user="anna",
+            operation="sketch",
+            at_ms=now,
+            waited_ms=now - RECEIVED_MS,
+            placement=placement,
+        )
+        self.foreign.publish(EVENTS, told.key, told.model_dump_json().encode())
 
     def cancel(self, job: str = "j1") -> None:
         order = Cancel(job=job, user="anna")

@@ -7,6 +7,7 @@ import logging
 import re
 import subprocess
 import sys
+import threading
 import urllib.parse
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,6 +89,7 @@ async def test_another_process_on_the_same_store_sees_it(blobs: Blobs, url: str)
 
 async def test_what_is_not_there_says_so(blobs: Blobs) -> None:
     assert await slug(blobs.get(SOMEONE)) == "no-such-claim"
+    assert await slug(blobs.size(SOMEONE)) == "no-such-claim"
     claim = await blobs.put("pictures", b"picture")
     await blobs.delete(claim)
     await blobs.delete(claim)  # once more is no fault
@@ -98,11 +100,20 @@ async def test_nothing_too_large_goes_in_or_out(blobs: Blobs, url: str) -> None:
     assert await slug(blobs.put("pictures", bytes(MOST + 1))) == "too-many-bytes"
     claim = await Blobs(url, most_bytes=MOST + 1).put("pictures", bytes(MOST + 1))
     assert await slug(blobs.get(claim)) == "too-many-bytes"
+    assert await slug(blobs.size(claim)) == "too-many-bytes"
+
+
+@pytest.mark.parametrize("size", [0, 7, MOST])
+async def test_a_size_is_told_without_the_bytes(blobs: Blobs, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    claim = await blobs.put("results", bytes(size))
+    for fetch in ("cat_file", "_cat_file"):
+        monkeypatch.setattr(blobs._files, fetch, None, raising=False)
+    assert await blobs.size(claim) == size
 
 
 @pytest.mark.parametrize("claim", ["", "pictures/../../etc/passwd", SOMEONE + "/x", SOMEONE.upper(), SOMEONE + "\n"])
 async def test_a_path_is_never_built_from_what_is_no_claim(blobs: Blobs, claim: str) -> None:
-    for asked in (blobs.get(claim), blobs.delete(claim), blobs.link(claim)):
+    for asked in (blobs.get(claim), blobs.size(claim), blobs.delete(claim), blobs.link(claim)):
         assert await slug(asked) == "bad-field"
 
 
@@ -127,6 +138,10 @@ async def test_several_may_sweep_at_a_time(blobs: Blobs, url: str, monkeypatch: 
 
 async def test_a_store_that_cannot_sign_gives_no_link(blobs: Blobs) -> None:
     assert await blobs.link(await blobs.put("results", b"result")) is None
+
+
+def test_an_emulator_has_an_address_of_its_own_and_a_folder_none(gcs_url: str, fake_gcs: FakeGcs) -> None:
+    assert (Blobs(gcs_url).endpoint, Blobs("file:///srv/blobs").endpoint) == (fake_gcs.url, None)
 
 
 async def test_a_program_that_used_it_ends_at_once_and_says_nothing(url: str) -> None:
@@ -209,6 +224,25 @@ async def test_a_link_is_signed_with_the_accounts_key_for_so_long(account: rsa.R
 async def test_a_link_lasts_a_week_at_the_most(account: rsa.RSAPrivateKey) -> None:
     link = await Blobs("gs://bucket").link(SOMEONE, seconds=1e7)
     assert "X-Goog-Expires=604800" in (link or "")
+
+
+async def test_a_link_that_takes_too_long_to_sign_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    blobs, let_go = Blobs(f"file://{tmp_path}/blobs"), threading.Event()
+
+    def sign(path: str, **options: object) -> str:
+        let_go.wait(60)
+        return "https://store.example/too-late"
+
+    monkeypatch.setattr(blobs._files, "sign", sign)  # as one that asks a server of the cloud's, which hangs
+    monkeypatch.setattr(module, "SIGNING_S", 0.05)
+    caplog.set_level("DEBUG", logger="bus.blobs")
+    try:
+        assert await blobs.link(SOMEONE) is None
+    finally:
+        let_go.set()
+    assert "TimeoutError" in caplog.text
 
 
 async def test_a_signed_link_leads_to_what_was_put(

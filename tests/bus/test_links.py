@@ -109,7 +109,6 @@ async def test_only_https_and_this_machine_are_asked(link: str) -> None:
     assert await slug(link) == "bad-field"
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
-def test_this_machine_has_several_names(host: str) -> None:
-    links._check(f"http://{host}:1/picture")
+def test_this_machine_and_any_by_https_are_asked() -> None:
+    links._check("http://localhost:1/picture")
     links._check("https://store.example/picture")

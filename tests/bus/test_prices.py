@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.prices import TIB, Prices
+from bus.prices import TIB, Prices, dollars, of_cap, over_cap
 from bus.settings import Settings
 
 GOOGLES = Prices.of(Settings(cloud="pubsub"))
@@ -30,3 +30,50 @@ def test_prices_are_those_of_the_settings() -> None:
 @given(st.floats(0, 1e6), st.integers(0, 2**40), st.floats(0, 1e6), st.integers(0, 2**40))
 def test_more_never_costs_less(seconds: float, size: int, more_seconds: float, more: int) -> None:
     assert GOOGLES.job(seconds + more_seconds, size + more) >= GOOGLES.job(seconds, size) > 0
+
+
+# Caps
+
+
+def test_within_the_cap_and_without_one_jobs_go() -> None:
+    assert over_cap(0.4, 0.8, 1.2) is None
+    assert over_cap(100.0, 100.0, None) is None
+    assert over_cap(0.0, 0.0, 0.0) is None
+
+
+@pytest.mark.parametrize("spent", [1.2, 1.3, 0.4 + 0.8])
+def test_a_cap_that_is_reached_is_spent(spent: float) -> None:
+    assert over_cap(0.1, spent, 1.2) == f"budget spent: {dollars(spent)} of $1.20 a day"
+
+
+def test_a_job_that_would_pass_the_cap_is_told_apart_from_a_cap_that_is_spent() -> None:
+    said = "the next job's estimated $0.00042 would pass the cap: $0.00 of $0.00010 a day are spent"
+    assert over_cap(0.000_42, 0.0, 0.0001) == said
+
+
+@given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1e6))
+def test_what_is_refused_would_pass_the_cap(cost: float, spent: float, cap: float) -> None:
+    assert (over_cap(cost, spent, cap) is not None) == (spent + cost > cap + 1e-9)
+
+
+def test_both_sums_of_a_cap_are_told_in_one_form() -> None:
+    assert of_cap(0.12, 5) == "$0.12 of $5.00 a day"
+    assert of_cap(0.0042, 0.5) == "$0.0042 of $0.50 a day"
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0, "$0.00"),
+        (-1, "$0.00"),
+        (1234.5, "$1,234.50"),
+        (12.499, "$12.50"),
+        (0.996, "$1.00"),
+        (0.42, "$0.42"),
+        (0.0042, "$0.0042"),
+        (0.000171, "$0.00017"),
+        (4e-12, "$0.00000000"),
+    ],
+)
+def test_less_than_a_cent_keeps_two_digits(amount: float, text: str) -> None:
+    assert dollars(amount) == text

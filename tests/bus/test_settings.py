@@ -145,6 +145,7 @@ def test_each_policy_is_chosen_by_its_name(policy: str, monkeypatch: pytest.Monk
         ("OVERSPILL_CLOUD_IN_FLIGHT", "0", "greater than or equal to 1"),
         ("OVERSPILL_CLOUD_TIMEOUT_S", "1501", "less than or equal to 1500"),
         ("OVERSPILL_UPLINK_MBIT", "0", "greater than 0"),
+        ("OVERSPILL_SERVICE_TOKEN", "", "at least 1 character"),
         ("OVERSPILL_BLOBS_KEPT_S", "59", "greater than or equal to 60"),
         ("PORT", "65536", "less than or equal to 65535"),
     ],

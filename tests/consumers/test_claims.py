@@ -73,16 +73,41 @@ async def test_a_claim_without_a_store_names_the_setting() -> None:
 
 async def test_a_link_is_enough(blobs: Blobs, served: str) -> None:
     claim = await blobs.put("pictures", b"picture")
-    whole = await Claims(None, INLINE, MOST).fetch(job(claim), f"{served}/{claim}")
+    reader, short = (Claims(None, INLINE, most, endpoint=served) for most in (MOST, 6))
+    assert (await reader.fetch(job(claim), f"{served}/{claim}")).body == b"picture"
+    assert (await refused(short, claim, f"{served}/{claim}")).slug == "too-many-bytes"
+    assert (await refused(reader, claim, f"{served}/{SOMEONE}")).slug == "no-such-claim"
+
+
+@pytest.mark.parametrize("link", ["{served}/{claim}", "https://intranet.example/secret"])
+async def test_nobody_sends_us_elsewhere_by_a_link(blobs: Blobs, served: str, link: str) -> None:
+    claim = await blobs.put("pictures", b"picture")
+    problem = await refused(Claims(None, INLINE, MOST), claim, link.format(served=served, claim=claim))
+    assert (problem.slug, problem.field) == ("bad-field", "link")
+    assert "known" in (problem.detail or "")
+
+
+async def test_a_link_that_leads_to_no_store_is_not_tried(blobs: Blobs, served: str) -> None:
+    claim, other = await blobs.put("pictures", b"picture"), await blobs.put("pictures", b"other")
+    assert (await Claims(blobs, INLINE).fetch(job(claim), f"{served}/{other}")).body == b"picture"
+
+
+async def test_links_to_the_settings_store_are_followed_there(
+    gcs_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, served: str
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", served)
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs/picture").write_bytes(b"picture")
+    whole = await Claims.of(Settings(blobs=gcs_url)).fetch(job(SOMEONE), f"{served}/picture")
     assert whole.body == b"picture"
-    assert (await refused(Claims(None, INLINE, 6), claim, f"{served}/{claim}")).slug == "too-many-bytes"
-    assert (await refused(Claims(None, INLINE, MOST), claim, f"{served}/{SOMEONE}")).slug == "no-such-claim"
 
 
 @pytest.mark.parametrize("link", ["/" + SOMEONE, ":0/"], ids=["a link that has expired", "nobody at home"])
-async def test_where_a_link_fails_the_store_is_asked(claims: Claims, blobs: Blobs, served: str, link: str) -> None:
+async def test_where_a_link_fails_the_store_is_asked(blobs: Blobs, served: str, link: str) -> None:
     claim = await blobs.put("pictures", b"picture")
+    endpoint = served if link.startswith("/") else "http://127.0.0.1:0"
     at = f"{served}{link}" if link.startswith("/") else f"http://127.0.0.1{link}"
+    claims = Claims(blobs, INLINE, endpoint=endpoint)
     assert (await claims.fetch(job(claim), at)).body == b"picture"
 
 

@@ -187,8 +187,12 @@ async def test_an_unreadable_job_without_an_address_is_kept_for_the_operator(vm:
 # -- slots, look-ahead and the end
 
 
-async def test_a_worker_holds_its_slots_and_look_ahead_and_no_more(amqp_url: str) -> None:
+async def test_a_worker_holds_its_slots_and_look_ahead_and_no_more(
+    amqp_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "consumers.worker")
     async with desk(amqp_url, replace(CONFIG, look_ahead=2)) as vm:
+        assert "serving sketch with 1 slot\n" in caplog.text
         vm.freeze()
         for number in range(6):
             vm.send(saved(gradient(40, 30 + number), "PNG"), message_id=f"j{number}")
@@ -201,8 +205,10 @@ async def test_a_worker_holds_its_slots_and_look_ahead_and_no_more(amqp_url: str
         assert {(await vm.answer()).headers["job"] for _ in range(6)} == {f"j{n}" for n in range(6)}
 
 
-async def test_two_slots_run_two_jobs_at_a_time(amqp_url: str) -> None:
+async def test_two_slots_run_two_jobs_at_a_time(amqp_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "consumers.worker")
     async with desk(amqp_url, replace(CONFIG, slots=2)) as vm:
+        assert "serving sketch with 2 slots\n" in caplog.text
         assert len(computing()) == 2
         for child in vm.worker._slots.children:
             assert child.pid is not None

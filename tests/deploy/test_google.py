@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.pubsub.resources import wanted
+from bridge.pubsub.resources import Resources, wanted
 from bus.settings import NAMED_BY_OTHERS, Settings, services_of
 from bus.topology import OPERATIONS
 from tests.needed import lacking, need_program
@@ -214,7 +214,8 @@ def test_the_service_is_bounded_and_watched(repeated: Ran) -> None:
     assert template["metadata"]["annotations"]["autoscaling.knative.dev/maxScale"] == "10"
     assert 1 <= template["spec"]["containerConcurrency"] <= 4
     assert str(template["spec"]["containerConcurrency"]) == environment_of(service)["OVERSPILL_SLOTS"]
-    assert template["spec"]["timeoutSeconds"] > Settings().job_timeout_s
+    (pushed, *_) = (each for each in needed().subscriptions if each.push)
+    assert template["spec"]["timeoutSeconds"] > pushed.ack_deadline_s
     assert container(service)["startupProbe"]["httpGet"]["path"] == "/ready"
     assert container(service)["livenessProbe"]["httpGet"]["path"] == "/health"
     assert "${" not in repeated.applied.read_text()
@@ -231,13 +232,15 @@ def test_the_bridge_is_told_its_settings(repeated: Ran) -> None:
     told = dict(line.split("=", 1) for line in repeated.said.splitlines() if line.startswith("OVERSPILL_"))
     assert told["OVERSPILL_CLOUD_PROJECT"] == "my-project"
     assert told["OVERSPILL_BLOBS"] == "gs://my-project-overspill-blobs"
+    spec = yaml.safe_load(repeated.applied.read_text())["spec"]["template"]
+    most = spec["metadata"]["annotations"]["autoscaling.knative.dev/maxScale"]
+    # What finds no place on Cloud Run is answered 429, which counts as a delivery.
+    assert int(told["OVERSPILL_CLOUD_IN_FLIGHT"]) == spec["spec"]["containerConcurrency"] * int(most) == 20
     assert [name for name, _ in services_of(told["OVERSPILL_CLOUD_SERVICES"])] == ["sketch", "remove-background"]
 
 
 def test_what_was_made_is_removed(fresh: Ran, removed: Ran) -> None:
-    names = wanted(
-        Settings(cloud_project="my-project", cloud_push_account=PUSHER, cloud_services=(("", "https://a.b"),))
-    )
+    names = needed()
     deleted = {" ".join(command) for command in removed.gcloud if {"delete", "rm"} & set(command)}
     accounts = [command[3] for command in fresh.gcloud if command[:3] == ["iam", "service-accounts", "create"]]
     assert {f"iam service-accounts delete {name}@my-project.iam.gserviceaccount.com" for name in accounts} <= deleted
@@ -258,6 +261,12 @@ def test_without_a_project_the_remedy_is_told() -> None:
     )
     assert done.returncode != 0
     assert "Set PROJECT" in done.stderr
+
+
+def needed() -> Resources:
+    return wanted(
+        Settings(cloud_project="my-project", cloud_push_account=PUSHER, cloud_services=(("", "https://a.b"),))
+    )
 
 
 def short(name: str) -> str:

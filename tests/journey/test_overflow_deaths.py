@@ -171,6 +171,8 @@ async def test_kill_of_the_service_that_runs_a_job_and_a_run_past_the_ack_deadli
         await eventually(lambda: site.pushes() == 1)
         assert not unlucky.done
         cloudy.kill("cloud")
+    await anna.submit("early", 5, until="sent")
+    await asyncio.sleep(3)  # in which their pushes are refused, again and again
     cloudy.start_service()
     await anna.all_answered()
     assert anna.client.duplicates == anna.client.strangers == 0

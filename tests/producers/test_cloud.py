@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.events import BridgeStatus, CloudSeen
+from bus.messages import LARGEST_BODY
 from bus.prices import Prices
 from bus.settings import Settings
-from producers.cloud import FREE, LARGEST_BYTES, Cloud, Terms
+from producers.cloud import FREE, Cloud, Terms
 
 TERMS = Terms(prices=Prices.of(Settings()))
 
@@ -201,17 +202,17 @@ def test_a_job_that_has_a_reason_to_stay_stays() -> None:
 
 
 def test_a_picture_too_large_for_a_message_stays() -> None:
-    assert look(cloud(), size=LARGEST_BYTES).open
-    assert look(cloud(), size=LARGEST_BYTES + 1).why == "9,500,001 bytes are more than the 9,500,000 the cloud takes"
+    assert look(cloud(), size=LARGEST_BODY).open
+    assert look(cloud(), size=LARGEST_BODY + 1).why == "9,500,001 bytes are more than the 9,500,000 the cloud takes"
 
 
-@pytest.mark.parametrize(("told", "largest"), [(0, LARGEST_BYTES), (16_000_000, 16_000_000), (262_144, 262_144)])
+@pytest.mark.parametrize(("told", "largest"), [(0, LARGEST_BODY), (16_000_000, 16_000_000), (262_144, 262_144)])
 def test_a_bridge_tells_how_large_a_picture_may_be(told: int, largest: int) -> None:
     heard = hearing(status(largest_bytes=told))
     assert heard.largest_bytes(0) == largest
     assert look(heard, size=largest).open
     assert not look(heard, size=largest + 1).open
-    assert heard.largest_bytes(9) == LARGEST_BYTES  # by then it has been silent
+    assert heard.largest_bytes(9) == LARGEST_BODY  # by then it has been silent
 
 
 # Time and price
@@ -265,14 +266,15 @@ def test_jobs_a_minute_are_counted_over_the_last_sixty_seconds() -> None:
 
 def test_a_cap_of_none_at_all_keeps_the_cloud_shut() -> None:
     assert cloud(jobs_per_minute=0).said(0) == "budget spent: 0 of 0 jobs this minute"
-    assert cloud(money_per_day=0.0).said(0) == "budget spent: $0 of $0 a day"
+    assert cloud(money_per_day=0.0).said(0) == "budget spent: $0.00 of $0.00 a day"
 
 
 def test_a_job_that_would_cost_more_than_is_left_stays() -> None:
     capped = cloud(money_per_day=1.0)
     send(capped, 0.9998)
     assert look(capped).open
-    assert look(capped, operation="caption").why == "budget spent: $0.9998 of $1 a day"
+    said = "the next job's estimated $0.00035 would pass the cap: $1.00 of $1.00 a day are spent"
+    assert look(capped, operation="caption").why == said
     assert capped.said(0) == "open"
 
 
@@ -280,7 +282,7 @@ def test_money_comes_back_after_a_day() -> None:
     capped = cloud(money_per_day=1.0)
     send(capped, 1.0, now=30)
     capped.consumers(1, now=86_400)
-    assert capped.said(86_399) == "budget spent: $1 of $1 a day"
+    assert capped.said(86_399) == "budget spent: $1.00 of $1.00 a day"
     capped.consumers(1, now=86_460)
     assert capped.said(86_460) == "open"
 
@@ -290,8 +292,8 @@ def test_what_a_job_has_really_cost_counts() -> None:
     send(capped, 1.0)
     capped.ended("c1", 0.25)
     assert look(capped).open
-    send(capped, 0.7499, place="c2")
-    assert look(capped).why == "budget spent: $0.9999 of $1 a day"
+    send(capped, 0.75, place="c2")
+    assert look(capped).why == "budget spent: $1.00 of $1.00 a day"
 
 
 def test_what_comes_home_has_cost_nothing_and_gives_its_charge_back() -> None:
@@ -303,8 +305,8 @@ def test_what_comes_home_has_cost_nothing_and_gives_its_charge_back() -> None:
 
 
 def test_what_a_bridge_spent_counts_where_it_is_more() -> None:
-    capped = hearing(status(spent_today=4.9999, sent_last_minute=4), jobs_per_minute=6, money_per_day=5.0)
-    assert look(capped).why == "budget spent: $5 of $5 a day"
+    capped = hearing(status(spent_today=5.0, sent_last_minute=4), jobs_per_minute=6, money_per_day=5.0)
+    assert look(capped).why == "budget spent: $5.00 of $5.00 a day"
     capped.heard(status(spent_today=1.0, sent_last_minute=5), now=1)
     assert look(capped, now=1).open
     send(capped, 0.1, now=1.5)  # the bridge can't have counted it
@@ -313,8 +315,8 @@ def test_what_a_bridge_spent_counts_where_it_is_more() -> None:
 
 def test_what_was_sent_since_a_bridge_spoke_is_added_to_what_it_spent() -> None:
     capped = hearing(status(spent_today=4.9), money_per_day=5.0)
-    send(capped, 0.0999)
-    assert look(capped).why == "budget spent: $5 of $5 a day"
+    send(capped, 0.1)
+    assert look(capped).why == "budget spent: $5.00 of $5.00 a day"
 
 
 def test_two_bridges_that_share_their_books_do_not_spend_twice() -> None:
@@ -324,8 +326,8 @@ def test_two_bridges_that_share_their_books_do_not_spend_twice() -> None:
 
 def test_a_bridges_own_caps_hold_too() -> None:
     assert look(hearing(status(jobs_per_minute=0))).why == "budget spent: 0 of 0 jobs this minute"
-    tight = hearing(status(spent_today=0.9999, money_per_day=1.0), money_per_day=5.0)
-    assert look(tight).why == "budget spent: $0.9999 of $1 a day"
+    tight = hearing(status(spent_today=1.0, money_per_day=1.0), money_per_day=5.0)
+    assert look(tight).why == "budget spent: $1.00 of $1.00 a day"
 
 
 # For people
@@ -336,17 +338,17 @@ def test_a_bridges_own_caps_hold_too() -> None:
     [
         (status(), "open"),
         (status(capacity=32, in_flight=3), "open (3 of 32 jobs are in the cloud)"),
-        (status(money_per_day=5, spent_today=0.12), "open ($0.12 of $5 a day)"),
+        (status(money_per_day=5, spent_today=0.12), "open ($0.12 of $5.00 a day)"),
         (
             status(capacity=32, in_flight=3, money_per_day=5, spent_today=0.12),
-            "open (3 of 32 jobs are in the cloud, $0.12 of $5 a day)",
+            "open (3 of 32 jobs are in the cloud, $0.12 of $5.00 a day)",
         ),
         (status(capacity=5, in_flight=5), "full: 5 of 5 jobs are in the cloud"),
         (
             status(state="broken", reason="403 from Pub/Sub", capacity=5, money_per_day=5),
-            "broken: 403 from Pub/Sub (0 of 5 jobs are in the cloud, $0 of $5 a day)",
+            "broken: 403 from Pub/Sub (0 of 5 jobs are in the cloud, $0.00 of $5.00 a day)",
         ),
-        (status(money_per_day=5, spent_today=5), "budget spent: $5 of $5 a day"),
+        (status(money_per_day=5, spent_today=5), "budget spent: $5.00 of $5.00 a day"),
     ],
 )
 def test_people_are_told_how_it_stands(told: BridgeStatus, said: str) -> None:

@@ -145,6 +145,22 @@ async def test_old_and_blank_orders_never_replace_those_in_force(amqp_url: str) 
         await eventually(lambda: router.orders[-1] == newer)
 
 
+async def test_one_whose_first_call_was_refused_calls_again(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Bus(amqp_url, name="r1", topology=shared()) as bus:
+        router = Candidate(bus)
+        with monkeypatch.context() as refused:
+            refused.setattr(router.leadership, "call", lambda: None)
+            await router.leadership.start()
+        router.leadership.tick(1000.0)
+        await eventually(lambda: router.leadership.active)
+        async with standing(amqp_url, "r2") as late:
+            late.leadership.tick(1000.0)
+            late.leadership.tick(1000.0 + module.STAND_BY_S)
+            await bus.close()
+            router.leadership.tick(2000.0)  # not without a connection
+            await eventually(lambda: late.leadership.active)
+
+
 async def test_the_orders_are_delivered_anew_from_time_to_time(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with standing(amqp_url, "r1") as router:
         await eventually(lambda: router.leadership.active)

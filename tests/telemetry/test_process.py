@@ -118,3 +118,18 @@ def test_pika_is_quiet_in_our_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("pika"), "level", logging.NOTSET)
     set_up_logs("INFO")
     assert logging.getLogger("pika").getEffectiveLevel() == logging.CRITICAL
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpcore", "google.auth", "gcsfs"])
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [("DEBUG", logging.WARNING), ("INFO", logging.WARNING), ("CRITICAL", logging.CRITICAL)]
+)
+def test_no_library_tells_each_request_or_more_than_we_do(
+    monkeypatch: pytest.MonkeyPatch, library: str, ours: str, theirs: int
+) -> None:
+    for name in ("pika", "gcsfs", "google", "httpcore", "httpx"):
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
+
+    set_up_logs(ours)
+
+    assert logging.getLogger(library).getEffectiveLevel() == theirs

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from bus.events import BridgeStatus
-from ui.commands.wording import dollars, short
+from bus.prices import dollars
+from ui.commands.wording import short
 
 
 def active_of(bridges: Sequence[BridgeStatus]) -> BridgeStatus | None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from bus import settings
 from bus.errors import SetupError
 from telemetry import process
+from ui.stack.processes import answers
 from ui.stack.state import broker_url, joined
 
 if TYPE_CHECKING:
@@ -86,6 +87,10 @@ def _on_pubsub() -> settings.Settings:
             f"OVERSPILL_CLOUD is {chosen.cloud}: nothing of Pub/Sub is used. Set it to pubsub, or leave it."
         )
     process.set_up_logs("ERROR")
+    if chosen.pubsub_emulator_host and not answers(chosen.pubsub_emulator_host):
+        raise SetupError(
+            f"No emulator answers at {chosen.pubsub_emulator_host}: start it, or unset PUBSUB_EMULATOR_HOST."
+        )
     return chosen
 
 

@@ -13,6 +13,7 @@ from bus import settings
 from bus.errors import SetupError
 from consumers.fetching import Advance, FetchFailed, pull
 from consumers.models import CATALOGUE, Models, Weights, pull_hint
+from ui.stack import extras
 
 DEFAULTS = ("u2netp", "blip-image-captioning-base")
 """What the operations use when a job names no model."""
@@ -43,10 +44,18 @@ def list_models() -> None:
 
 
 def pull_models(names: Names = None) -> None:
-    """Fetch models ahead: those named, else the default of each operation. What is here already is only checked."""
+    """Fetch models ahead: those named, else the default of each operation whose packages are installed.
+
+    What is here already is only checked.
+    """
     models, failed = _models(), []
+    chosen = _named(names) if names else _of_installed()
     with Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()) as progress:
-        for weights in _named(names or DEFAULTS):
+        for weights in chosen:
+            if models.missing(weights):
+                progress.console.print(
+                    f"Fetching {weights.name} ({weights.megabytes:,} MB) for {weights.operation} ..."
+                )
             try:
                 elsewhere = pull(models, weights, _shown(progress, weights))
             except FetchFailed as why:
@@ -83,6 +92,18 @@ def _named(names: Sequence[str]) -> list[Weights]:
     if unknown := [name for name in names if name not in CATALOGUE]:
         raise SetupError(f"There is no model {unknown[0]!r}; there are: {', '.join(CATALOGUE)}")
     return [CATALOGUE[name] for name in names]
+
+
+def _of_installed() -> list[Weights]:
+    """The default models of the operations that can run here; says which are left out."""
+    chosen, console = [], Console(highlight=False, soft_wrap=True, stderr=True, markup=False)
+    for weights in _named(DEFAULTS):
+        if extras.missing(weights.operation):
+            remedy = extras.remedy(weights.operation)
+            console.print(f"{weights.name} is left out: {weights.operation} is not installed ({remedy})")
+        else:
+            chosen.append(weights)
+    return chosen
 
 
 def _any_here(models: Models, weights: Weights) -> bool:

@@ -6,7 +6,8 @@ from itertools import groupby
 from rich.text import Text
 
 from bus.events import Candidate, CloudSeen, JobEvent
-from ui.commands.wording import dollars, printable, short
+from bus.prices import dollars
+from ui.commands.wording import printable, short
 
 _COLOURS = {"done": "green", "failed": "red", "unanswerable": "red", "retried": "yellow", "parked": "yellow"}
 _ENDS = ("done", "failed", "unanswerable")

@@ -1,6 +1,5 @@
-"""Lengths of time and amounts of money as people write them, and text that is safe to show. Pure."""
+"""Lengths of time as people write them, and text that is safe to show. Pure."""
 
-import math
 import re
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -29,12 +28,6 @@ def short(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def dollars(amount: float) -> str:
-    """US dollars, and two digits of what is less than a cent: `$12.50`, `$0.42`, `$0.0042`, `$0.00017`."""
-    decimals = 2 if amount <= 0 else min(8, max(2, 1 - math.floor(math.log10(amount))))
-    return f"${max(0.0, amount):,.{decimals}f}"
 
 
 def printable(text: str) -> str:

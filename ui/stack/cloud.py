@@ -49,7 +49,9 @@ def _lacking(chosen: Settings, wanted: Parts, missing: Mapping[str, str]) -> Ite
         yield "no cloud: it is turned off (OVERSPILL_CLOUD=none); jobs wait for the VMs"
     if chosen.cloud == "http" and not chosen.cloud_services:
         yield f"no cloud: OVERSPILL_CLOUD=http needs addresses; name them in OVERSPILL_CLOUD_SERVICES; {_WAIT}"
-    needed = ((EMULATOR, wanted.emulator), (SERVICE, wanted.service), (BRIDGE, wanted.bridge))
+    # What the service lacks includes what the bridge does, and its remedy helps both.
+    bridge = wanted.bridge and not (wanted.service and SERVICE in missing)
+    needed = ((EMULATOR, wanted.emulator), (SERVICE, wanted.service), (BRIDGE, bridge))
     yield from (f"no cloud: {missing[name]}; {_WAIT}" for name, wants in needed if wants and name in missing)
 
 

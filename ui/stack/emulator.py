@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bus.errors import SetupError
-from ui.stack.processes import LOOPBACK, die_with_us, end, free_port, wait_until
+from ui.stack.own_server import OwnServer
+from ui.stack.processes import LOOPBACK, die_with_us, end, free_port
 
 _REMEDY = (
     "Run `apt-get install default-jre-headless` and `gcloud components install pubsub-emulator`, "
     "or set PUBSUB_EMULATOR_HOST to an emulator you have."
 )
-# Quick to start, small, and one core is enough for it: the emulator is for trying things out.
+# Quick to start, small, and one core is enough for it: the emulator is for trying things out. It keeps what it has ever
+# been given; without memory its threads would end one by one and nobody would know, so all of it ends.
 _JAVA = ("-Xmx1g", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
@@ -51,35 +53,25 @@ def jar_of(gcloud: str | None) -> Path | None:
     return max(lib.glob("cloud-pubsub-emulator-*.jar"), default=None)
 
 
-class PubSubEmulator:
+class PubSubEmulator(OwnServer):
     """One emulator; what it says goes into `folder`, which is made if need be.
 
     Start it from a thread that lasts, best the main one: it ends with the thread that started it. Each start is empty:
     topics, subscriptions and messages are kept in memory. Every `SetupError` says what to do.
     """
 
+    title = "Pub/Sub emulator"
+
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "emulator.log")
         self.folder = folder
         self._port: int | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        """The emulator's process. Raises SetupError before the first start."""
-        if self._process is None:
-            raise SetupError("The Pub/Sub emulator isn't started. Call start() first.")
-        return self._process
-
-    @property
-    def running(self) -> bool:
-        """Whether it was started and has not ended."""
-        return self._process is not None and self._process.poll() is None
 
     @property
     def port(self) -> int:
         """Its loopback port, the same over a restart. Raises SetupError before the first start."""
         if self._port is None:
-            raise SetupError("The Pub/Sub emulator isn't started. Call start() first.")
+            raise self._not_started()
         return self._port
 
     @property
@@ -90,16 +82,7 @@ class PubSubEmulator:
     @property
     def log(self) -> Path:
         """The file that takes what it says."""
-        return self.folder / "emulator.log"
-
-    def start(self, timeout_s: float = 60) -> None:
-        """Start it and wait until it answers, `timeout_s` seconds at most."""
-        try:
-            self.spawn()
-            self.wait_ready(timeout_s)
-        except SetupError:
-            self.stop()
-            raise
+        return self._console
 
     def spawn(self) -> None:
         """Start it without waiting. Raises SetupError when the emulator or Java is missing."""
@@ -118,13 +101,6 @@ class PubSubEmulator:
                 start_new_session=True,  # a Ctrl-C in our terminal is ours to act on, in the right order
             )
 
-    def wait_ready(self, timeout_s: float = 60) -> None:
-        """Wait until it answers on its port; may be called from any thread."""
-        if not wait_until(self.port, self.process, timeout_s=timeout_s, amqp=False):
-            status = self.process.poll()
-            state = f"did not answer within {timeout_s:.0f} s" if status is None else f"ended with status {status}"
-            raise SetupError(f"The Pub/Sub emulator {state}. Its log: {self.log}\n{self._said()}")
-
     def stop(self, grace_s: float = 5) -> None:
         """Stop it; all it held is gone."""
         if self._process is not None:
@@ -134,6 +110,3 @@ class PubSubEmulator:
         """Stop it and start it again on the same port, empty."""
         self.stop()
         self.start()
-
-    def _said(self) -> str:
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])

@@ -96,7 +96,8 @@ def _ready_part(event: AnyEvent) -> str:
             return event.vm
         case RouterStatus(active=True):
             return ROUTER
-        case BridgeStatus(active=True, state="ready"):
+        # One that is full, out of budget or broken works as it should: it holds jobs back, and says why.
+        case BridgeStatus(active=True, state=state) if state != "draining":
             return cloud.BRIDGE
         case _:
             return ""

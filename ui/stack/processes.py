@@ -85,6 +85,14 @@ def listens(port: int, timeout_s: float = 1.0) -> bool:
     return False
 
 
+def answers(address: str, timeout_s: float = 3.0) -> bool:
+    """Whether someone accepts connections at `address`, a `host:port`; False for what is no address."""
+    host, _, port = address.rpartition(":")
+    with contextlib.suppress(OSError, ValueError), socket.create_connection((host.strip("[]"), int(port)), timeout_s):
+        return True
+    return False
+
+
 def speaks_amqp(port: int, timeout_s: float = 2.0) -> bool:
     """Whether an AMQP 0-9-1 broker on this loopback port answers our greeting with Connection.Start."""
     with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout_s) as peer:

@@ -20,6 +20,7 @@ from bus.errors import SetupError
 from bus.settings import MIB
 from ui.stack import plugins
 from ui.stack.erlang import SURVIVE_A_KILL, Control
+from ui.stack.own_server import OwnServer
 from ui.stack.processes import LOOPBACK, die_with_us, end, free_port, is_free, kill_group, wait_until, write_private
 
 PLUGINS = ("rabbitmq_consistent_hash_exchange",)
@@ -106,38 +107,34 @@ def environment(folder: Path, account: Account) -> dict[str, str]:
     }
 
 
-class PrivateBroker:
+class PrivateBroker(OwnServer):
     """One RabbitMQ node in `folder`, which is made if need be and kept by `stop`.
 
     Start it from a thread that lasts, best the main one: the node ends with the thread that started it. Every
     `SetupError` says what to do.
     """
 
+    title = "private RabbitMQ"
+    speaks_amqp = True
+
     def __init__(self, folder: Path, *, max_message_bytes: int = 64 * MIB) -> None:
         """Messages over `max_message_bytes` have their channel closed by the broker.
 
         That is well above the largest image accepted, so that a larger one is answered instead.
         """
+        super().__init__(folder.resolve() / "console.log")
         self.folder = folder.resolve()
         self._max_message_bytes = max_message_bytes
         self._account: Account | None = None
         self._lock: IO[str] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
-        self._node: subprocess.Popen[bytes] | None = None
         self._control: Control | None = None
         self._plugins: Path | None = None
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
-        """The node itself. Raises SetupError before the first start."""
-        if self._node is None:
-            raise SetupError("The private broker isn't started. Call start() first.")
-        return self._node
-
-    @property
-    def running(self) -> bool:
-        """Whether the node was started and has not ended."""
-        return self._node is not None and self._node.poll() is None
+    def port(self) -> int:
+        """The loopback port on which the node answers AMQP. Raises SetupError before the first start."""
+        return self.account.port
 
     @property
     def log(self) -> Path:
@@ -148,15 +145,6 @@ class PrivateBroker:
         """The AMQP URL of a virtual host, password included."""
         account = self.account
         return f"amqp://{account.user}:{account.password}@{LOOPBACK}:{account.port}/{quote(vhost, safe='')}"
-
-    def start(self, timeout_s: float = 90) -> None:
-        """Start the node and wait until it answers, `timeout_s` seconds at most."""
-        try:
-            self.spawn()
-            self.wait_ready(timeout_s)
-        except SetupError:
-            self.stop()
-            raise
 
     def spawn(self) -> None:
         """Start the node without waiting. Raises SetupError when RabbitMQ is missing or the folder is in use."""
@@ -171,21 +159,14 @@ class PrivateBroker:
             # Ours, in the foreground: the node would leave one behind as a daemon.
             self._epmd = self._child(["epmd", "-port", str(account.epmd_port), "-address", LOOPBACK])
             wait_until(account.epmd_port, self._epmd, timeout_s=10, amqp=False)
-        self._node = self._child([script])
-
-    def wait_ready(self, timeout_s: float = 90) -> None:
-        """Wait until the node answers AMQP; may be called from any thread."""
-        if not wait_until(self.account.port, self.process, timeout_s=timeout_s, amqp=True):
-            status = self.process.poll()
-            state = f"did not answer within {timeout_s:.0f} s" if status is None else f"ended with status {status}"
-            raise SetupError(f"The private RabbitMQ {state}. Its log: {self.log}\n{self._said()}")
+        self._process = self._child([script])
 
     def stop(self, grace_s: float = 20) -> None:
         """Stop the node, then its epmd; the folder and what it holds stay."""
         if self._control is not None:
             self._control.close()
             self._control = None
-        for process in (self._node, self._epmd):
+        for process in (self._process, self._epmd):
             if process is not None:
                 end(process, grace_s)
         self._account = None
@@ -219,7 +200,7 @@ class PrivateBroker:
     def account(self) -> Account:
         """Who may log in, and where. Raises SetupError before the first start."""
         if self._account is None:
-            raise SetupError("The private broker isn't started. Call start() first.")
+            raise self._not_started()
         return self._account
 
     def _take_folder(self) -> None:
@@ -250,7 +231,7 @@ class PrivateBroker:
 
     def _child(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         plugins_dir = {"RABBITMQ_PLUGINS_DIR": str(self._plugins)} if self._plugins else {}
-        with (self.folder / "console.log").open("ab") as console:
+        with self._console.open("ab") as console:
             return subprocess.Popen(
                 die_with_us(command),
                 env=environment(self.folder, self.account) | plugins_dir,
@@ -261,10 +242,6 @@ class PrivateBroker:
                 start_new_session=True,  # a Ctrl-C in our terminal is ours to act on, in the right order
                 pass_fds=[self._lock.fileno()] if self._lock else (),
             )
-
-    def _said(self) -> str:
-        console = self.folder / "console.log"
-        return "\n".join(console.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
 
 
 def server_script() -> str:

@@ -87,6 +87,8 @@ def joined(settings: Settings) -> Settings:
         "blobs": settings.blobs or told.get("OVERSPILL_BLOBS"),
     }
     if not (settings.cloud_project or settings.cloud_services or settings.pubsub_emulator_host):
+        if "cloud" not in settings.model_fields_set:
+            update["cloud"] = told.get("OVERSPILL_CLOUD", settings.cloud)
         update["cloud_project"] = told.get("OVERSPILL_CLOUD_PROJECT")
         update["cloud_services"] = services_of(told.get("OVERSPILL_CLOUD_SERVICES", ""))
         update["pubsub_emulator_host"] = told.get("PUBSUB_EMULATOR_HOST")
@@ -97,6 +99,7 @@ def addresses(settings: Settings) -> dict[str, str]:
     """The addresses in the settings, by the names of the environment variables that say them; `joined` reads them."""
     said = {
         "AMQP_URL": settings.amqp_url,
+        "OVERSPILL_CLOUD": None if settings.cloud == "pubsub" else settings.cloud,
         "PUBSUB_EMULATOR_HOST": settings.pubsub_emulator_host,
         "OVERSPILL_CLOUD_PROJECT": settings.cloud_project,
         "OVERSPILL_CLOUD_SERVICES": services_text(settings.cloud_services),

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,8 @@ from tests.bridge.tiny_http import HANG_UP, Request, response
 from tests.needed import need_package
 
 need_package("httpx", "bridge")
-from tests.bridge.http_stand import READY, HttpStand, pool, said_ready  # noqa: E402 (what it needs may be missing)
+from bridge.pool.memory import Memory  # noqa: E402 (what it needs may be missing)
+from tests.bridge.http_stand import HURRIED, READY, HttpStand, pool, said_ready  # noqa: E402 (what it needs may be missing)
 
 
 @pytest.fixture
@@ -192,6 +194,38 @@ async def test_room_is_what_the_services_tell(two: tuple[HttpStand, HttpStand]) 
         first.open.set()
         await post.next_done()
         assert post.cloud.capacity() == 8
+
+
+async def test_there_is_no_room_while_jobs_fill_the_memory(two: tuple[HttpStand, HttpStand]) -> None:
+    first, _ = two
+    first.open.clear()
+    async with opened(pool(first.service.url, memory=Memory(1000))) as post:
+        await post.send("ticket-1", body=bytes(999))
+        await first.seen.get()
+        assert post.cloud.capacity() == 3
+        await post.send("ticket-2", body=b"1")
+        await first.seen.get()
+        assert post.cloud.capacity() == 0
+        first.open.set()
+        await post.next_done()
+        await post.next_done()
+        assert post.cloud.capacity() == 4
+
+
+async def test_an_answer_is_read_when_the_one_before_it_is_done_with(two: tuple[HttpStand, HttpStand]) -> None:
+    first, _ = two
+    first.always = Reply(b"x" * 600)
+    patience = replace(HURRIED, over_s=1.0)
+    async with opened(pool(first.service.url, patience=patience, memory=Memory(1000), job_timeout_s=0.2)) as post:
+        for number in range(2):
+            await post.send(f"ticket-{number}")
+        one = await post.next()
+        await asyncio.sleep(1.5)  # beyond all patience with a service: the wait is no fault of its
+        assert post.cloud._arrivals.empty()  # type: ignore[attr-defined]  # a pool's, by what a Cloud shows
+        one.done()
+        (await post.next()).done()
+        assert post.cloud.capacity() == 4
+    assert len(first.posts) == 2
 
 
 async def test_a_job_past_its_deadline_is_let_go(two: tuple[HttpStand, HttpStand]) -> None:

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.envelope import LARGEST_BODY, Parcel, job_parcel
+from bridge.envelope import Parcel, job_parcel
 from bridge.pubsub.bounds import MESSAGE_BYTES, unfit
-from bus.messages import PARAMS_BYTES, Job
+from bus.messages import LARGEST_BODY, PARAMS_BYTES, Job
 
 
 @pytest.mark.parametrize(

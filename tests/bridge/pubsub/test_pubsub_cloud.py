@@ -131,13 +131,14 @@ async def test_a_topic_that_is_gone_is_made_anew_on_an_emulator(chosen: Settings
     clients.close()
 
 
-async def test_a_topic_that_nobody_can_make_is_told_with_the_remedy(chosen: Settings) -> None:
-    somewhere = chosen.model_copy(update={"cloud_services": ()})
+async def test_a_topic_that_would_swallow_jobs_is_not_made_but_told_with_the_remedy(chosen: Settings) -> None:
+    nowhere = chosen.model_copy(update={"cloud_services": ()})
     clients = Clients(chosen)
-    async with opened(somewhere) as (cloud, _):
-        clients.publisher.delete_topic(topic=resources.jobs_topic(chosen, "sketch"))
+    async with opened(nowhere) as (cloud, _):
         with pytest.raises(CloudDown, match=r"no topic .* `overspill cloud init`"):
             await cloud.send(job())
+        clients.publisher.create_topic(name=resources.jobs_topic(chosen, "sketch"))
+        await cloud.send(job())
     clients.close()
 
 
@@ -151,6 +152,20 @@ async def test_what_is_missing_on_google_is_not_made_by_the_bridge(
     with pytest.raises(CloudDown, match=r"no topic .* `overspill cloud init`"):
         await cloud.send(job())
     await cloud.close()
+
+
+async def test_answers_end_when_they_cannot_be_pulled_any_more(
+    chosen: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def surprise(*_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr("bridge.pubsub.pull.Stream", surprise)
+    async with opened(chosen) as (_, answers):
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(anext(answers), PATIENCE_S)
+    assert "overspill-results-pull is not pulled any more" in caplog.text
+    assert "nobody thought of this" in caplog.text
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
+import grpc
 import pytest
 
 from bridge.pubsub import resources
@@ -14,7 +15,7 @@ from ui.stack.emulator import PubSubEmulator
 need_package("google.cloud.pubsub_v1", "bridge")
 from bridge.pubsub import pull as module  # noqa: E402 (what it needs may be missing)
 from bridge.pubsub.clients import Clients  # noqa: E402
-from bridge.pubsub.pull import Pull, Received, Room  # noqa: E402
+from bridge.pubsub.pull import Pull, Received, Room, Stream, Upkeep  # noqa: E402
 from bridge.pubsub.setup import create  # noqa: E402
 
 PATIENCE_S = 40
@@ -44,6 +45,7 @@ class Post:
         self.topic, self.name = f"projects/{project}/topics/letters", f"projects/{project}/subscriptions/box"
         self.came: asyncio.Queue[Received] = asyncio.Queue()
         self.mended = asyncio.Semaphore(0)
+        self.failed = asyncio.Event()
         self._threads = ThreadPoolExecutor(2)
 
     def set_up(self) -> None:
@@ -59,7 +61,8 @@ class Post:
 
     @asynccontextmanager
     async def pulling(self) -> AsyncIterator[Pull]:
-        pull = Pull(self.clients, self.name, self.came.put_nowait, mend=self.mend, threads=self._threads)
+        upkeep = Upkeep(mend=self.mend, failed=self.failed.set)
+        pull = Pull(self.clients, self.name, self.came.put_nowait, upkeep, self._threads)
         pull.start()
         try:
             yield pull
@@ -145,6 +148,60 @@ async def test_a_lease_is_renewed_for_as_long_as_it_is_owed(post: Post) -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(post.came.get(), module.LEASE_S + 1.5)
         pull.done(received.ack_id)
+
+
+def surprise(*_: object) -> None:
+    raise RuntimeError("nobody thought of this")
+
+
+@pytest.mark.parametrize("work", ["_until_ended", "_defer", "_acknowledge"], ids=["streams", "leases", "settling"])
+async def test_whatever_ends_its_work_is_told(
+    post: Post, work: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "RENEW_S", 0.05)
+    async with post.pulling() as pull:
+        with monkeypatch.context() as faulty:
+            faulty.setattr(pull, work, surprise)
+            await post.publish(b"letter")
+            received = await post.next()
+            if work == "_acknowledge":
+                pull.done(received.ack_id)
+            await asyncio.wait_for(post.failed.wait(), PATIENCE_S)
+    assert "box is not pulled any more" in caplog.text
+    assert "nobody thought of this" in caplog.text
+
+
+async def test_one_that_is_stopped_has_not_failed(post: Post) -> None:
+    async with post.pulling():
+        pass
+    await asyncio.sleep(0)
+    assert not post.failed.is_set()
+
+
+class Headers:
+    """A server that notes the metadata of a streaming pull, and ends it."""
+
+    def __init__(self) -> None:
+        self.noted: dict[str, str | bytes] = {}
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        self.noted.update(details.invocation_metadata)
+        return grpc.stream_stream_rpc_method_handler(lambda requests, context: iter(()))
+
+
+async def test_a_stream_tells_google_which_subscription_it_is_for() -> None:
+    headers = Headers()
+    server = grpc.server(ThreadPoolExecutor(1), handlers=[headers])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    clients = Clients(Settings(pubsub_emulator_host=f"127.0.0.1:{port}"))
+    name = "projects/p/subscriptions/box"
+
+    await asyncio.wait_for(Stream(clients, name, lambda _: None, Room()).ended, PATIENCE_S)
+
+    assert headers.noted["x-goog-request-params"] == f"subscription={name}"
+    clients.close()
+    server.stop(None).wait()
 
 
 async def test_a_subscription_that_is_gone_is_asked_for_again_and_told_once(

@@ -13,6 +13,8 @@ from tests.bridge.tokens import ACCOUNT, AUDIENCE, Google, google, token
 
 EVERYWHERE = {"service_host": "0.0.0.0"}
 PUSHED = {"cloud_push_account": ACCOUNT, "cloud_audience": AUDIENCE}
+ONE = (("sketch", "https://a.example"), ("caption", "https://a.example"))
+TWO = (("sketch", "https://a.example"), ("caption", "https://b.example"))
 EMULATOR = {"pubsub_emulator_host": "127.0.0.1:8085", "cloud_push_unverified": True}
 
 
@@ -43,6 +45,11 @@ def bearing(secret: str) -> dict[str, str]:
         ({**EMULATOR, "k_service": "overspill"}, "this is Cloud Run"),
         ({**EMULATOR, **PUSHED, "k_service": "overspill"}, "this is Cloud Run"),
         ({**EVERYWHERE, "cloud": "http"}, "OVERSPILL_SERVICE_TOKEN"),
+        ({"cloud_push_account": ACCOUNT, "cloud_services": TWO, "k_service": "overspill"}, "OVERSPILL_CLOUD_AUDIENCE"),
+        ({**PUSHED, "cloud_certs_url": "http://www.googleapis.com/certs"}, "OVERSPILL_CLOUD_CERTS_URL"),
+        ({**PUSHED, "cloud_certs_url": "https://"}, "OVERSPILL_CLOUD_CERTS_URL"),
+        ({**PUSHED, "cloud_certs_url": "www.googleapis.com/certs"}, "OVERSPILL_CLOUD_CERTS_URL"),
+        ({**PUSHED, "cloud_certs_url": "https://google:port/certs"}, "OVERSPILL_CLOUD_CERTS_URL"),
     ],
     ids=str,
 )
@@ -98,6 +105,24 @@ async def test_the_addresses_of_the_services_are_the_audience_where_none_is_set(
     await callers.admit_push(bearing(token(aud=f"{AUDIENCE}/push")))
     with pytest.raises(BadToken):
         await callers.admit_push(bearing(token(aud="https://other.example")))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"cloud_services": ONE, "k_service": "overspill"},
+        {"cloud_services": TWO, "k_service": "overspill", "cloud_audience": AUDIENCE},
+        {"cloud_services": TWO},
+    ],
+    ids=["one address", "an audience", "not on Cloud Run"],
+)
+def test_one_audience_or_one_address_is_enough_on_cloud_run(given: dict[str, Any]) -> None:
+    assert rules(cloud_push_account=ACCOUNT, **given).identity
+
+
+@pytest.mark.parametrize("url", ["https://certs.example", "http://127.0.0.1:9/certs", "http://[::1]:9/certs"])
+def test_certificates_come_over_tls_or_from_this_machine(url: str) -> None:
+    assert rules(**PUSHED, cloud_certs_url=url).identity
 
 
 @pytest.mark.parametrize("given", [EMULATOR, {**EMULATOR, **EVERYWHERE}, {"cloud": "http"}], ids=str)

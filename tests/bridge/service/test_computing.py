@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bridge.service.computing import Busy, Computing, ComputingConfig, Crashed, NotServed, name_of
+from bridge.pubsub.resources import wanted
+from bridge.service.computing import WAIT_S, Busy, Computing, ComputingConfig, Crashed, NotServed, name_of
+from bridge.service.publishing import TRIES_S, TRY_S
 from bus.blobs import BlobsDown
 from bus.messages import Job
+from bus.settings import Settings
 from consumers.answers import Kept, problem_of
 from tests.bridge.a_service import PHOTOGRAPH, frozen, settings, slots
 from tests.bus.rabbit.foreign import eventually
@@ -126,6 +129,23 @@ async def test_nobody_waits_for_ever(desk: Computing, monkeypatch: pytest.Monkey
             await desk.run(job())
     assert slug(await running) is None
     assert slug(await desk.run(job())) is None
+
+
+async def test_a_picture_is_not_waited_for_longer_than_a_slot(desk: Computing, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(job: Job, link: str | None = None) -> Job:
+        await asyncio.Event().wait()
+        return job
+
+    monkeypatch.setattr("bridge.service.computing.WAIT_S", 0.1)
+    monkeypatch.setattr(desk._claims, "fetch", hang)
+    with pytest.raises(BlobsDown, match=r"within the 0\.1 s"):
+        await desk.run(job(body=b"", claim=f"pictures/20300101/{'a' * 32}"))
+
+
+async def test_what_waited_ran_and_was_published_as_long_as_may_be_is_not_pushed_again_before() -> None:
+    chosen = Settings(pubsub_emulator_host="e:1", cloud_services=(("sketch", "http://s"),))
+    (pushed,) = (each for each in wanted(chosen).subscriptions if each.push)
+    assert WAIT_S + chosen.job_timeout_s + TRIES_S + TRY_S < pushed.ack_deadline_s
 
 
 async def test_the_line_is_short(desk: Computing) -> None:

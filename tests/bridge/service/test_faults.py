@@ -35,7 +35,7 @@ def told(response: Response) -> dict[str, Any]:
         (CertificatesDown("no certificates"), 503, None),
         (Busy("the line is full"), 503, ("retry-after", "1")),
         (Crashed("signal 9"), 500, None),
-        (BlobsDown("the store fails"), 503, None),
+        (BlobsDown("The blob store fails."), 503, None),
         (ResultsDown("the topic is gone"), 503, None),
         (HTTPException(404, "nothing here"), 404, None),
         (HTTPException(405, "only POST", {"allow": "POST"}), 405, ("allow", "POST")),
@@ -54,6 +54,12 @@ async def test_a_fault_is_told_about_the_request_and_not_as_an_answer(
     # Only who was not begun may be sent elsewhere without a second thought.
     assert ("retry-after" in response.headers) is isinstance(error, Busy)
     assert header is None or response.headers[header[0]] == header[1]
+
+
+async def test_where_the_store_lies_is_told_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+    response = await on_error(REQUEST, BlobsDown("the blob store gs://ours fails"))
+    assert b"gs://ours" not in bytes(response.body)
+    assert "gs://ours" in caplog.text
 
 
 async def test_bad_input_is_told_as_its_problem() -> None:

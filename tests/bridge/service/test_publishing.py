@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.envelope import LARGEST_BODY, Parcel
+from bridge.envelope import Parcel
 from bridge.service.publishing import PubSubResults, ResultsDown
 from bus.errors import SetupError
+from bus.messages import LARGEST_BODY
 from tests.bridge.a_service import settings
 from tests.bridge.topics import Topics
 from ui.stack.emulator import PubSubEmulator

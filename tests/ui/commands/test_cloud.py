@@ -8,6 +8,7 @@ import pytest
 from tests.needed import need_package
 from tests.ui.commands.conftest import Overspill
 from ui.stack.emulator import PubSubEmulator
+from ui.stack.processes import free_port
 
 need_package("google.cloud.pubsub_v1", "bridge")
 
@@ -83,6 +84,20 @@ def test_what_is_missing_in_the_settings_is_named(
 
     assert ran.returncode == 1
     assert said in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["init", "check"])
+def test_an_emulator_that_does_not_answer_is_said_once(
+    overspill: Overspill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", address)
+    configure(tmp_path, cloud_project="p")
+
+    ran = overspill("cloud", command)
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert f"No emulator answers at {address}: start it, or unset PUBSUB_EMULATOR_HOST." in ran.stderr
 
 
 def test_a_bridge_without_a_broker_names_the_remedy(overspill: Overspill) -> None:

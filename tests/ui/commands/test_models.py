@@ -9,6 +9,7 @@ from consumers.models import CATALOGUE, Models
 from consumers.operations.caption import CaptionParams
 from consumers.operations.remove_background import RemoveBackgroundParams
 from ui.commands import models
+from ui.stack import extras
 
 app = typer.Typer()
 models.register(app)
@@ -63,6 +64,30 @@ def test_pull_fetches_and_verify_then_agrees(folder: Path) -> None:
     put(folder, b"damaged")
     assert "u2netp is here (Apache-2.0" in run("pull", "u2netp").output
     assert "u2netp: as published" in run("verify", "u2netp").output
+
+
+def test_pull_leaves_out_what_has_no_packages_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = dict.fromkeys(("remove-background", "caption"), ("no_such_module",))
+    monkeypatch.setattr(extras, "EXTRAS", lacking)
+
+    pulled = run("pull")
+
+    assert pulled.exit_code == 0
+    assert "u2netp is left out: remove-background is not installed" in pulled.output
+    assert "blip-image-captioning-base is left out" in pulled.output
+    assert "pip install 'overspill[caption]'" in pulled.output
+    assert list(folder.iterdir()) == []
+
+
+def test_pull_fetches_the_defaults_of_what_is_installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "EXTRAS", {"remove-background": (), "caption": ("no_such_module",)})
+
+    said = run("pull").output
+
+    assert "Fetching u2netp (5 MB) for remove-background ..." in said
+    assert "u2netp is here" in said
+    assert "Fetching" not in run("pull").output
+    assert "blip-image-captioning-base is left out" in said
 
 
 def test_pull_tells_what_it_could_not_have(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

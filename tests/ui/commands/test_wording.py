@@ -2,7 +2,7 @@
 
 import pytest
 
-from ui.commands.wording import dollars, printable, seconds_of, short
+from ui.commands.wording import printable, seconds_of, short
 
 
 @pytest.mark.parametrize(
@@ -44,24 +44,6 @@ def test_a_span_over_a_year_is_refused_with_the_limit(text: str) -> None:
 )
 def test_seconds_are_as_exact_as_they_matter(seconds: float, text: str) -> None:
     assert short(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [
-        (0, "$0.00"),
-        (-1, "$0.00"),
-        (1234.5, "$1,234.50"),
-        (12.499, "$12.50"),
-        (0.996, "$1.00"),
-        (0.42, "$0.42"),
-        (0.0042, "$0.0042"),
-        (0.000171, "$0.00017"),
-        (4e-12, "$0.00000000"),
-    ],
-)
-def test_less_than_a_cent_keeps_two_digits(amount: float, text: str) -> None:
-    assert dollars(amount) == text
 
 
 def test_what_a_terminal_would_obey_is_marked() -> None:

@@ -42,6 +42,13 @@ def test_what_is_missing_is_said_in_a_line_each_with_its_remedy() -> None:
     assert not found.names
 
 
+def test_what_the_service_and_the_bridge_both_lack_is_said_once() -> None:
+    both = {SERVICE: "no httpx (pip it all)", BRIDGE: "no httpx (pip a part)"}
+
+    assert parts(Settings(), both).lacking == ("no cloud: no httpx (pip it all); until then jobs wait for the VMs",)
+    assert "pip a part" in "".join(parts(Settings(cloud_project="p"), both).lacking)
+
+
 def test_what_is_missing_and_not_needed_is_not_said() -> None:
     assert parts(Settings(cloud_project="p"), {EMULATOR: "x", SERVICE: "y"}).lacking == ()
     assert parts(Settings(cloud_project="p"), {BRIDGE: "no httpx (pip it)"}).lacking

@@ -1,3 +1,6 @@
+import asyncio
+import base64
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -5,9 +8,13 @@ import httpx
 import pytest
 
 from bus.errors import SetupError
+from tests.bus.rabbit.foreign import eventually
 from tests.needed import lacking
+from ui.stack import emulator as module
+from ui.stack.children import ServerChild
 from ui.stack.emulator import Program, PubSubEmulator, find, jar_of
 from ui.stack.processes import listens
+from ui.stack.supervisor import Supervisor
 
 
 def sdk(folder: Path, *jars: str) -> Path:
@@ -113,3 +120,46 @@ def test_a_restart_keeps_the_port_and_nothing_else(emulator: PubSubEmulator) -> 
     emulator.stop()
     assert not emulator.running
     assert not listens(emulator.port)
+
+
+def put_box(emulator: PubSubEmulator) -> None:
+    put_topic(emulator, "letters")
+    box = {"topic": "projects/p/topics/letters"}
+    httpx.put(f"http://{emulator.host}/v1/projects/p/subscriptions/box", json=box).raise_for_status()
+
+
+def fill(emulator: PubSubEmulator) -> None:
+    """Put letters into the box, which nobody empties, until it gives way."""
+    data = {"messages": [{"data": base64.b64encode(bytes(4_000_000)).decode()}]}
+    with contextlib.suppress(httpx.HTTPError):
+        for _ in range(100):
+            url = f"http://{emulator.host}/v1/projects/p/topics/letters:publish"
+            httpx.post(url, json=data, timeout=30).raise_for_status()
+
+
+async def test_one_without_memory_ends_at_once_and_the_supervisor_starts_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        find()
+    except SetupError as error:
+        lacking(f"no Pub/Sub emulator. {error}")
+    monkeypatch.setattr(module, "_JAVA", ("-Xmx48m", *module._JAVA[1:]))
+    emulator, said = PubSubEmulator(tmp_path / "emulator"), list[str]()
+
+    def say(_name: str, line: str) -> None:
+        said.append(line)
+
+    child, supervisor = ServerChild("emulator", emulator, say), Supervisor(say)
+    supervisor.keep(child)
+    try:
+        await eventually(lambda: said == ["answers"])
+        await asyncio.to_thread(put_box, emulator)
+
+        await asyncio.to_thread(fill, emulator)
+
+        await eventually(lambda: said.count("answers") == 2)
+        assert said[1].startswith("ended with status 3; starting it again")
+        assert "letters" not in await asyncio.to_thread(topics, emulator)
+    finally:
+        await supervisor.stop([child])

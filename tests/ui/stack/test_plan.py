@@ -98,11 +98,18 @@ def test_jobs_are_answered_before_the_cloud_is_ready() -> None:
 
     assert (readiness.works, readiness.complete) == (True, False)
     assert readiness.note(BRIDGED.model_copy(update={"active": False})) is None
-    assert readiness.note(BRIDGED.model_copy(update={"state": "broken"})) is None
+    assert readiness.note(BRIDGED.model_copy(update={"state": "draining"})) is None
     assert readiness.note(BRIDGED) == BRIDGE
     assert readiness.ready(SERVICE) == SERVICE
     assert readiness.ready(SERVICE) is None
     assert readiness.complete
+
+
+@pytest.mark.parametrize("state", ["ready", "full", "broken"])
+def test_a_bridge_that_holds_jobs_back_is_ready_all_the_same(state: str) -> None:
+    readiness = Readiness(frozenset({BRIDGE}))
+
+    assert readiness.note(BRIDGED.model_copy(update={"state": state})) == BRIDGE
 
 
 def test_a_log_line_names_its_program_in_a_column() -> None:

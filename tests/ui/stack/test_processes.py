@@ -10,7 +10,17 @@ import pytest
 
 from bus.errors import SetupError
 from ui.stack import processes
-from ui.stack.processes import die_with_us, end, free_port, is_free, kill_group, listens, wait_until, write_private
+from ui.stack.processes import (
+    answers,
+    die_with_us,
+    end,
+    free_port,
+    is_free,
+    kill_group,
+    listens,
+    wait_until,
+    write_private,
+)
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
@@ -28,6 +38,22 @@ def test_a_port_with_a_listener_is_not_free() -> None:
         assert listens(port)
 
     assert not listens(port)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_address_answers_while_someone_listens_there(host: str) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        assert answers(f"{host}:{port}")
+
+    assert not answers(f"{host}:{port}")
+
+
+@pytest.mark.parametrize(
+    "address", ["", "localhost", "no port:", "127.0.0.1:99999", "host.invalid:80", "x" * 70 + ":1"]
+)
+def test_what_is_no_address_does_not_answer(address: str) -> None:
+    assert not answers(address)
 
 
 def test_running_out_of_ports_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,19 @@ def test_who_names_a_cloud_has_said_all_of_it(stack_dir: Path, named: dict[str, 
     assert state.addresses(state.joined(given)) == expected
 
 
+def test_a_stack_without_google_says_so(tmp_path: Path) -> None:
+    chosen = Settings(amqp_url="amqp://stack", cloud="http", cloud_services=(("", "http://pool"),))
+    told = state.addresses(chosen)
+    assert told["OVERSPILL_CLOUD"] == "http"
+    state.write(tmp_path, replace(state.ours(), environ=told))
+
+    joined = state.joined(Settings(state_dir=tmp_path))
+    asked = state.joined(Settings(state_dir=tmp_path, cloud="none"))
+
+    assert (joined.cloud, joined.cloud_services) == ("http", (("", "http://pool"),))
+    assert asked.cloud == "none"
+
+
 def test_who_names_another_broker_does_not_mean_the_stack(stack_dir: Path) -> None:
     given = Settings(amqp_url="amqp://another", state_dir=stack_dir)
 

@@ -57,7 +57,8 @@ def test_a_stack_gets_ready_mends_itself_and_leaves_nothing(amqp_url: str, tmp_p
         assert started.keys() == {"router", "vm1", "vm2"}
         stack = state.running(tmp_path)
         assert stack is not None
-        assert stack.environ == {"AMQP_URL": amqp_url, "OVERSPILL_BLOBS": f"file://{tmp_path}/blobs"}
+        told = {"AMQP_URL": amqp_url, "OVERSPILL_CLOUD": "none", "OVERSPILL_BLOBS": f"file://{tmp_path}/blobs"}
+        assert stack.environ == told
 
         os.kill(started["vm1"], signal.SIGKILL)
         assert any(line.startswith("vm1    | killed; starting it again") for line in until(process, "again in"))
