@@ -91,7 +91,9 @@ class Blobs:
         try:
             await self._ask("pipe_file", path, body)
         except FileNotFoundError:
-            raise BlobsDown(f"the blob store {self.url} is not there: make the bucket, or correct its name") from None
+            raise BlobsDown(
+                f"the blob store {self.url} is not there: make the bucket or folder, or correct its name"
+            ) from None
         return claim
 
     async def get(self, claim: str) -> bytes:
@@ -212,6 +214,8 @@ def _opened(url: str) -> tuple[Any, str]:
     try:
         if "://" not in url:
             raise ValueError(f"{url!r} is no URL")  # noqa: TRY301 (told as fsspec's own errors are)
+        if scheme != "file" and scheme not in _EXTRAS:  # fsspec knows more, and connects to some at once
+            raise ValueError(f"{scheme!r} is no kind of store")  # noqa: TRY301
         if scheme in {"gs", "gcs"}:
             return _google(url)
         # Listings are kept in memory for ever otherwise, whatever others put there or swept.

@@ -265,7 +265,8 @@ async def test_a_signed_link_leads_to_what_was_put(
     ("url", "said"),
     [
         ("/var/blobs", "OVERSPILL_BLOBS is wrong: '/var/blobs' is no URL. Use file://, gs://"),
-        ("carrier-pigeon://loft", "OVERSPILL_BLOBS is wrong: Protocol not known: carrier-pigeon"),
+        ("carrier-pigeon://loft", "OVERSPILL_BLOBS is wrong: 'carrier-pigeon' is no kind of store"),
+        ("ftp://127.0.0.1:9/x", "OVERSPILL_BLOBS is wrong: 'ftp' is no kind of store"),
         ("file:///", "names no bucket, container or folder"),
         ("hdfs3://x/y", "OVERSPILL_BLOBS is wrong"),
     ],

@@ -20,7 +20,7 @@ from ui.commands import findings
 from ui.commands.cloud_findings import cloud
 from ui.commands.findings import Finding
 from ui.stack import emulator, extras
-from ui.stack.processes import free_port
+from ui.stack.processes import answers, free_port
 from ui.stack.rabbitmq import PLUGINS, server_script
 from ui.stack.state import joined
 
@@ -63,6 +63,7 @@ def examine(chosen: settings.Settings) -> Iterator[Finding]:
     yield _disk(chosen.state_dir)
     yield _ports()
     yield from cloud(chosen)
+    yield from _silent_emulator(chosen.pubsub_emulator_host)
     yield _emulator()
     yield _blobs(chosen)
     yield _broker(chosen)
@@ -73,6 +74,12 @@ def _extras_for(blobs: str | None) -> list[str]:
     """The optional parts worth a look."""
     scheme = (blobs or "").partition("://")[0]
     return [name for name in extras.EXTRAS if scheme in _STORES.get(name, (scheme,))]
+
+
+def _silent_emulator(address: str | None) -> Iterator[Finding]:
+    if address is not None and not answers(address, timeout_s=1.0):
+        remedy = "Start it, or unset PUBSUB_EMULATOR_HOST."
+        yield Finding("fail", "Pub/Sub emulator", f"none answers at {address}.", remedy)
 
 
 def _emulator() -> Finding:

@@ -44,6 +44,12 @@ def of_blobs(folder: Path) -> Finding:
     return next(finding for finding in examine(chosen) if finding.subject == "blob store")
 
 
+def test_an_emulator_that_does_not_answer_fails(tmp_path: Path) -> None:
+    chosen = Settings(pubsub_emulator_host="127.0.0.1:1", state_dir=tmp_path)
+    found = [finding for finding in examine(chosen) if finding.subject == "Pub/Sub emulator"]
+    assert (found[0].level, found[0].detail) == ("fail", "none answers at 127.0.0.1:1.")
+
+
 def test_plugins_are_found_where_packages_put_them(tmp_path: Path) -> None:
     assert not has_plugins(tmp_path)
     (tmp_path / "lib" / "rabbitmq_server-4.0.5" / "plugins" / "rabbitmq_consistent_hash_exchange-4.0.5").mkdir(
