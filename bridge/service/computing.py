@@ -22,8 +22,12 @@ from consumers.slots import Slots
 
 log = logging.getLogger(__name__)
 
-WAITING_PER_SLOT: Final = 2
-"""Requests let in beyond those that run. Each holds its picture; more of them would wait longer than they compute."""
+WAITING_PER_SLOT: Final = 8
+"""Requests let in beyond those that run. Each holds its picture.
+
+One that is refused at once is pushed again at once, and each push counts towards giving its job up: the line must hold
+all that come together. An emulator pushes two jobs of each operation at a time; Cloud Run no more than its concurrency.
+"""
 WAIT_S: Final = 25.0
 """The longest wait for a slot, loading the operations and fetching a claimed picture included.
 

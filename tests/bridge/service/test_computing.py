@@ -6,17 +6,28 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from bridge.pubsub.resources import wanted
-from bridge.service.computing import WAIT_S, Busy, Computing, ComputingConfig, Crashed, NotServed, name_of
+from bridge.service.computing import (
+    WAIT_S,
+    WAITING_PER_SLOT,
+    Busy,
+    Computing,
+    ComputingConfig,
+    Crashed,
+    NotServed,
+    name_of,
+)
 from bridge.service.publishing import TRIES_S, TRY_S
 from bus.blobs import BlobsDown
 from bus.messages import Job
 from bus.settings import Settings
+from bus.topology import OPERATIONS
 from consumers.answers import Kept, problem_of
 from tests.bridge.a_service import PHOTOGRAPH, frozen, settings, slots
 from tests.bus.rabbit.foreign import eventually
@@ -148,8 +159,12 @@ async def test_what_waited_ran_and_was_published_as_long_as_may_be_is_not_pushed
     assert WAIT_S + chosen.job_timeout_s + TRIES_S + TRY_S < pushed.ack_deadline_s
 
 
-async def test_the_line_is_short(desk: Computing) -> None:
-    with desk.place(), desk.place():
+async def test_the_line_has_a_place_for_all_that_an_emulator_pushes_together_and_an_end(desk: Computing) -> None:
+    pushed_together = 2 * len(OPERATIONS)
+    assert pushed_together <= 1 + WAITING_PER_SLOT
+    with ExitStack() as guests:
+        for _ in range(WAITING_PER_SLOT):
+            guests.enter_context(desk.place())
         with desk.place(), pytest.raises(Busy, match="line is full"), desk.place():
             pass
         with desk.place():
