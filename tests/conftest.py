@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 
 from bus.errors import SetupError
+from tests.emulators import running
 from tests.gcs import FakeGcs
 from tests.needed import lacking, need_package
 from tests.pure import tests_pure_code
@@ -114,14 +115,11 @@ def amqp_url(vhosts: Vhosts) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def pubsub_emulator() -> Iterator[PubSubEmulator]:
     """One Pub/Sub emulator for the whole run. A test takes a project name of its own, and never restarts this one."""
-    with tempfile.TemporaryDirectory(prefix="overspill-test-", ignore_cleanup_errors=True) as folder:
-        emulator = PubSubEmulator(Path(folder))
-        try:
-            emulator.start()
-        except SetupError as error:
-            lacking(f"no Pub/Sub emulator. {error}")
+    with (
+        tempfile.TemporaryDirectory(prefix="overspill-test-", ignore_cleanup_errors=True) as folder,
+        running(Path(folder)) as emulator,
+    ):
         yield emulator
-        emulator.stop()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from bridge.pubsub import resources
 from bus.errors import SetupError
 from bus.settings import Settings
 from bus.topology import OPERATIONS
-from tests.needed import lacking, need_package
+from tests.emulators import running
+from tests.needed import need_package
 from ui.stack.emulator import PubSubEmulator
 
 need_package("google.cloud.pubsub_v1", "bridge")
@@ -171,13 +172,8 @@ async def test_answers_end_when_they_cannot_be_pulled_any_more(
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[PubSubEmulator]:
     """An emulator of the test's own, to restart."""
-    emulator = PubSubEmulator(tmp_path / "emulator")
-    try:
-        emulator.start()
-    except SetupError as error:
-        lacking(f"no Pub/Sub emulator. {error}")
-    yield emulator
-    emulator.stop()
+    with running(tmp_path / "emulator") as emulator:
+        yield emulator
 
 
 async def test_an_emulator_that_was_restarted_is_set_up_again_and_goes_on(emulator: PubSubEmulator) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bus.errors import SetupError
 from tests.bus.rabbit.foreign import eventually
+from tests.emulators import running
 from tests.needed import lacking
 from ui.stack import emulator as module
 from ui.stack.children import ServerChild
@@ -90,13 +91,8 @@ def test_one_that_ends_at_once_is_told_with_what_it_said(tmp_path: Path, monkeyp
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[PubSubEmulator]:
     """An emulator of the test's own, to stop and start."""
-    emulator = PubSubEmulator(tmp_path / "emulator")
-    try:
-        emulator.start()
-    except SetupError as error:
-        lacking(f"no Pub/Sub emulator. {error}")
-    yield emulator
-    emulator.stop()
+    with running(tmp_path / "emulator") as emulator:
+        yield emulator
 
 
 def topics(emulator: PubSubEmulator) -> str:
