@@ -15,7 +15,7 @@ from typing import Final
 from bridge.cloud import Cloud
 from bridge.clouds import cloud_of
 from bridge.crew import Crew
-from bridge.endings import Endings, Tally, now_ms
+from bridge.endings import Endings, Tally
 from bridge.gate import Counts, Gate
 from bridge.pictures import Pictures
 from bridge.shift import Memory, Shift
@@ -25,6 +25,7 @@ from bridge.tasks import Tasks
 from bridge.ticket_queue import TicketQueue
 from bridge.tickets import Ticket
 from bus.blobs import Blobs
+from bus.clock import now_ms
 from bus.control import Cancel, read_command
 from bus.errors import BadInput, BusError, OverspillError
 from bus.events import event_message

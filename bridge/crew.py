@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 
-from bridge.endings import now_ms
 from bridge.forwarder import Forwarder
 from bridge.recalls import Recalls
 from bridge.returns import Returns
 from bridge.shift import Shift
 from bridge.ticket_queue import TicketQueue
+from bus.clock import now_ms
 from bus.control import Cancel
 from bus.settings import Settings
 from consumers.cancels import Cancels

@@ -6,11 +6,11 @@ and then post; or None when the connection was lost meanwhile, and the job comes
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bridge.checks import at_home
+from bus.clock import now_ms
 from bus.errors import BusError, Disconnected, Refused, Unroutable
 from bus.events import JobEvent, event_message
 from bus.messages import Answer, Job, Message, cut, told_id_of, unreadable
@@ -153,8 +153,3 @@ def event(job: Job, state: State, **told: Any) -> JobEvent:
         traceparent=job.traceparent,
         **told,
     )
-
-
-def now_ms() -> int:
-    """Milliseconds since the Unix epoch."""
-    return time.time_ns() // 1_000_000

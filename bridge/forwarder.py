@@ -10,7 +10,7 @@ from typing import Final
 
 from bridge.checks import Bury, GoHome, Refuse, Wait
 from bridge.cloud import CloudDown, Unsendable
-from bridge.endings import event, now_ms
+from bridge.endings import event
 from bridge.envelope import job_parcel
 from bridge.pictures import Stowed
 from bridge.shift import Shift
@@ -19,6 +19,7 @@ from bridge.ticket_queue import TicketQueue
 from bridge.tickets import Ticket, due_ms
 from bridge.turns import Go, Join, Settle, Turns
 from bus.blobs import BlobsDown
+from bus.clock import now_ms
 from bus.errors import BadInput, BusError, Disconnected
 from bus.events import JobEvent
 from bus.messages import Job

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from bridge.endings import now_ms
 from bridge.shift import Shift
 from bridge.tasks import Tasks
 from bridge.tickets import Ticket
+from bus.clock import now_ms
 from bus.control import Cancel
 from bus.problems import Kind, Problem
 from consumers.cancels import CANCELLED

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from bridge.cloud import Arrival
-from bridge.endings import now_ms
 from bridge.envelope import CloudAnswer, Parcel, read_answer
 from bridge.recalls import overdue_problem
 from bridge.shift import Shift, there_s
 from bridge.tasks import Tasks
 from bridge.tickets import Ticket
 from bus.blobs import BlobsDown
+from bus.clock import now_ms
 from bus.errors import BadInput
 from bus.events import JobEvent
 from bus.messages import HISTORY_REASON, Answer, Job, cut

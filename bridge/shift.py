@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.cloud import Cloud
-from bridge.endings import Endings, now_ms
+from bridge.endings import Endings
 from bridge.gate import Gate
 from bridge.pictures import Pictures
 from bridge.tickets import Lately, Ticket, Tickets
+from bus.clock import now_ms
 from bus.events import JobEvent
 from bus.messages import unreadable
 from bus.problems import Kind, Problem

@@ -10,8 +10,8 @@ import logging
 import uuid
 from typing import Final, Protocol
 
-from bridge.endings import now_ms
 from bridge.tickets import Ticket
+from bus.clock import now_ms
 from bus.errors import BadInput
 from bus.messages import Message
 from bus.problems import Problem

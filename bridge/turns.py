@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.checks import Bury, GoHome, Refuse, Wait, check
-from bridge.endings import now_ms
 from bridge.shift import Shift
 from bridge.tickets import Ticket
+from bus.clock import now_ms
 from bus.messages import Job
 from consumers.cancels import Cancels
 

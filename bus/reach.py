@@ -20,7 +20,14 @@ _STORES: Final = re.compile(
 def is_loopback(url: str) -> bool:
     """Whether an address leads to this very machine; what is no address does not."""
     try:
-        host = urlsplit(url).hostname or ""
+        return is_loopback_host(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
@@ -39,7 +46,9 @@ def reads_blobs(settings: Settings) -> bool:
     if not stays_here(settings.blobs):
         return bool(settings.blobs)
     if settings.cloud == "http":
-        return any(is_loopback(url) for _, url in settings.cloud_services)
+        # Any of them may be asked for a job, and one elsewhere would find no picture.
+        services = settings.cloud_services
+        return bool(services) and all(is_loopback(url) for _, url in services)
     return bool(settings.pubsub_emulator_host) or settings.cloud_project is None
 
 

@@ -5,12 +5,12 @@ Each is settled only once the broker has confirmed what takes its place.
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeVar
 
+from bus.clock import now_ms
 from bus.errors import Disconnected, Refused
 from bus.events import JobEvent, event_message
 from bus.messages import Answer, Job, unreadable
@@ -174,8 +174,3 @@ async def wait_for_all(futures: "set[_F]", timeout_s: float) -> None:
     """Wait until all are done, `timeout_s` seconds at most."""
     if futures:
         await asyncio.wait(futures, timeout=timeout_s)
-
-
-def now_ms() -> int:
-    """Milliseconds since the Unix epoch."""
-    return time.time_ns() // 1_000_000

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from bus.clock import now_ms
 from bus.control import Cancel, Drain, read_command
 from bus.errors import BadInput
 from bus.messages import Job
@@ -23,7 +24,7 @@ from consumers.batching import Batching
 from consumers.cancels import CANCELLED, Cancels
 from consumers.claims import Claims
 from consumers.compute import ChildConfig, Served
-from consumers.settlement import Held, Settlement, keep, now_ms, wait_for_all
+from consumers.settlement import Held, Settlement, keep, wait_for_all
 from consumers.slots import Run, Slots, since_ms
 from consumers.waiting import Waiting
 from telemetry.agent import WorkerReport

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from bus.clock import now_ms
 from bus.errors import Disconnected, Refused
 from bus.events import JobEvent
 from bus.messages import Answer, Message, told_id_of, unreadable
@@ -45,7 +45,7 @@ class Refusals:
             self.bury(Bury(command.ticket, problem.detail))
             return
         if problem.type == Kind.TOO_MANY_ATTEMPTS.urn:
-            bury(self._bus, job.to_message(job.operation, _now_ms()) if job else delivery.message, problem.detail)
+            bury(self._bus, job.to_message(job.operation, now_ms()) if job else delivery.message, problem.detail)
         user = delivery.message.headers.get("user")
         known: dict[str, Any] = {"user": user} if isinstance(user, str) else {}
         if job is not None:
@@ -54,7 +54,7 @@ class Refusals:
             state="failed",
             job=str(answer.headers["job"]),
             operation=str(answer.headers["operation"]),
-            at_ms=_now_ms(),
+            at_ms=now_ms(),
             reason=problem.detail,
             problem=problem.slug,
             **known,
@@ -82,7 +82,7 @@ class Refusals:
         job_id = told_id_of(delivery.message)
         log.warning("job %s goes to the dead queue: %s", job_id, reason)
         operation = str(delivery.message.headers.get("operation", delivery.message.routing_key))
-        event = JobEvent(state="unanswerable", job=job_id, operation=operation, at_ms=_now_ms(), reason=reason)
+        event = JobEvent(state="unanswerable", job=job_id, operation=operation, at_ms=now_ms(), reason=reason)
         self.when_confirmed(bury(self._bus, delivery.message, reason), partial(self._buried, ticket, event))
 
     def _buried(self, ticket: int, event: JobEvent, buried: "asyncio.Future[None]") -> None:
@@ -99,7 +99,3 @@ class Refusals:
         sent.add_done_callback(then)
         self.unconfirmed.add(sent)
         sent.add_done_callback(self.unconfirmed.discard)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from bus.clock import now_ms
 from bus.control import Cancel, Orders
 from bus.errors import BadInput, BusError, Disconnected
 from bus.events import JobEvent, RouterStatus, VmEvent, event_message, read_event
@@ -62,7 +63,7 @@ _HEARD = (
 
 def clock() -> Moment:
     """Now, for the dispatcher."""
-    return Moment(time.monotonic(), time.time_ns() // 1_000_000)
+    return Moment(time.monotonic(), now_ms())
 
 
 class Router:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from bus.clock import now_ms
 from bus.events import Heartbeat, event_message, heartbeat_key
 from bus.messages import Message
 from bus.rabbit import Bus
@@ -67,7 +68,7 @@ class SystemClock:
 
     def wall_ms(self) -> int:
         """Milliseconds since the Unix epoch."""
-        return time.time_ns() // 1_000_000
+        return now_ms()
 
     def monotonic(self) -> float:
         """Seconds that never go back."""

@@ -31,6 +31,7 @@ from bridge.pool.wire import (
     request_of,
     too_large,
 )
+from bus.clock import now_ms
 from bus.errors import SetupError
 from bus.settings import Settings
 
@@ -170,7 +171,7 @@ class HttpPool:
         try:
             async with asyncio.timeout(most_s) as limit:
                 response = await self._exchange(member.url, request, limit)
-            return outcome_of(parcel, response, time.time_ns() // 1_000_000)
+            return outcome_of(parcel, response, now_ms())
         except _TooLarge:
             return too_large(parcel, most_bytes)
         except TimeoutError:

@@ -3,13 +3,13 @@
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Self
 
 import httpx
 
 from bridge.service.identity import BadToken, Certificates, Expected, Identity
 from bus.errors import SetupError
+from bus.reach import is_loopback_host
 from bus.settings import Settings
 
 
@@ -27,7 +27,7 @@ class Callers:
         """The rules of the settings. Raises SetupError where they would leave a door open, or shut for everybody."""
         expected = expected_of(settings)
         unverified = settings.cloud_push_unverified
-        calls_open = settings.service_token is None and (unverified or is_loopback(settings.service_host))
+        calls_open = settings.service_token is None and (unverified or is_loopback_host(settings.service_host))
         if expected is None and settings.service_token is None and not calls_open:
             raise SetupError(
                 f"Anybody who reaches {settings.service_host} could use this service: set OVERSPILL_SERVICE_TOKEN to a "
@@ -115,20 +115,12 @@ def _certificates_url(settings: Settings) -> str:
         url = httpx.URL(settings.cloud_certs_url)
     except httpx.InvalidURL:
         url = httpx.URL()
-    if url.host and (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))):
+    if url.host and (url.scheme == "https" or (url.scheme == "http" and is_loopback_host(url.host))):
         return settings.cloud_certs_url
     raise SetupError(
         f"OVERSPILL_CLOUD_CERTS_URL is wrong: {settings.cloud_certs_url!r} is no https address. Unset it, and Google's "
         "own is taken."
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens there."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _bearer(headers: Mapping[str, str]) -> str:

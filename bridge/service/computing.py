@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bus.blobs import BlobsDown
+from bus.clock import now_ms
 from bus.errors import BadInput, OverspillError
 from bus.messages import MOST_ATTEMPTS, Job
 from bus.problems import Kind, Problem
@@ -17,7 +18,6 @@ from bus.settings import Settings
 from consumers.answers import Failed, Kept, Outcome, fault_of, refusal
 from consumers.claims import Claims
 from consumers.compute import Child, ChildConfig, Served
-from consumers.settlement import now_ms
 from consumers.slots import Slots
 
 log = logging.getLogger(__name__)

@@ -3,13 +3,13 @@
 import asyncio
 import itertools
 import logging
-import time
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, Self, Unpack
 
 from bus.blobs import Blobs
+from bus.clock import now_ms
 from bus.errors import AnswerTimeout, BadInput, Disconnected, JobFailed, OverspillError, Refused
 from bus.messages import ANONYMOUS, Answer, Message
 from bus.problems import Kind, Problem
@@ -178,7 +178,7 @@ class AsyncClient:
         given: JobOptions = {"user": self._user, **options}
         job_id = given.get("job_id") or uuid.uuid4().hex
         request = Request(body, operation, params, given)
-        message = job_message(request, job_id, self.replies, time.time_ns() // 1_000_000)
+        message = job_message(request, job_id, self.replies, now_ms())
         asked = await asyncio.to_thread(fingerprint, message) if "job_id" in options else None
         message = await self._store.sendable(message, asked)
         handle = self._handle(message, job_id, asked)

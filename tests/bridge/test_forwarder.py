@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bridge.endings import now_ms
 from bridge.forwarder import Forwarder
+from bus.clock import now_ms
 from bus.errors import Refused
 from bus.settings import Settings
 from bus.topology import CLOUD_TICKETS, OVERFLOW

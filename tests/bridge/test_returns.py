@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bridge.endings import now_ms
 from bridge.envelope import CloudAnswer, Parcel
 from bridge.returns import DELIVERIES, LARGEST_PROBLEM, waited_ms
+from bus.clock import now_ms
 from bus.messages import Job
 from bus.prices import Prices
 from bus.problems import PROBLEM_JSON, Kind, Problem

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from bridge.budget import Budget
-from bridge.endings import Endings, Tally, event, now_ms
+from bridge.endings import Endings, Tally, event
 from bridge.gate import Gate
 from bridge.pictures import Pictures
 from bridge.shift import Memory, Shift
 from bridge.tickets import Ticket
 from bus.blobs import Blobs
+from bus.clock import now_ms
 from bus.messages import Message
 from bus.prices import Prices
 from bus.rabbit import Bus, Delivery

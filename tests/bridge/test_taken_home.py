@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from bridge.endings import now_ms
 from bridge.taken_home import Whereabouts, taken_home
 from bridge.tickets import Ticket
+from bus.clock import now_ms
 from bus.events import JobEvent, event_message
 from bus.messages import MOST, Message
 from bus.rabbit import Bus

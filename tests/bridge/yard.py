@@ -8,8 +8,8 @@ from typing import Any
 
 from bridge.bridge import Bridge, MakeCloud
 from bridge.cloud import Cloud
-from bridge.endings import now_ms
 from bridge.shift import Shift
+from bus.clock import now_ms
 from bus.control import Cancel
 from bus.events import AnyEvent, BridgeStatus, JobEvent, read_event
 from bus.rabbit import Bus

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bus.reach import is_loopback, is_of_store, reads_blobs, stays_here
+from bus.reach import is_loopback, is_loopback_host, is_of_store, reads_blobs, stays_here
 from bus.settings import Settings
 
 FOLDER, BUCKET = "file:///srv/blobs", "gs://bucket/folder"
@@ -43,7 +43,8 @@ def test_a_folder_stays_here() -> None:
         ({"blobs": FOLDER, "cloud_project": "p", "pubsub_emulator_host": "e:1"}, True),
         ({"blobs": FOLDER}, True),  # of no project there is only an emulator
         ({"blobs": FOLDER, "cloud": "http", "cloud_services": "https://a.example,http://10.0.0.1:8"}, False),
-        ({"blobs": FOLDER, "cloud": "http", "cloud_services": "https://a.example,http://localhost:8"}, True),
+        ({"blobs": FOLDER, "cloud": "http", "cloud_services": "https://a.example,http://localhost:8"}, False),
+        ({"blobs": FOLDER, "cloud": "http", "cloud_services": "http://127.0.0.1:7,http://localhost:8"}, True),
         ({"blobs": FOLDER, "cloud": "http", "cloud_services": "http://[bad"}, False),
         ({"blobs": FOLDER, "cloud": "http"}, False),
     ],
@@ -107,3 +108,13 @@ def test_a_store_with_an_address_of_its_own_is_known_by_it() -> None:
     assert not is_of_store("https://127.0.0.1:4443/x", EMULATOR)
     assert is_of_store("https://storage.googleapis.com/x", EMULATOR)
     assert not is_of_store("https://a.example/x", "https://[bad")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
+def test_what_only_this_machine_reaches(host: str) -> None:
+    assert is_loopback_host(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "localhost.example", ""])
+def test_what_others_reach(host: str) -> None:
+    assert not is_loopback_host(host)
