@@ -131,6 +131,7 @@ async def test_what_was_looked_at_is_settled_whichever_consumer_brought_it(windo
         window.tickets.settle(ticket)
     assert window.bodies() == sent + more
     assert (len(window.tickets), len(window.intake)) == (0, 0)
+    await window.lanes.close()  # what a consumer just renewed withheld is settled by it
     await window.bus.close()
     await eventually(lambda: foreign.depth("lane.00") == 0)
 
