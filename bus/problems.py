@@ -88,6 +88,29 @@ class Kind(Enum):
     OPERATION_FAILED = _Entry(
         "operation-failed", 500, "The operation failed", "Report the detail to whoever runs these machines."
     )
+    # Over HTTP alone.
+    BAD_REQUEST = _Entry("bad-request", 400, "The request can't be read", "Correct what the detail names.")
+    NOT_LOGGED_IN = _Entry(
+        "not-logged-in", 401, "Nobody is logged in", "Log in, or send `Authorization: Bearer` with an API token."
+    )
+    NOT_ALLOWED = _Entry("not-allowed", 403, "Not allowed", "Ask whoever runs these machines.")
+    NOT_FOUND = _Entry("not-found", 404, "There is no such thing here", "Look at the list; what is old is removed.")
+    BAD_METHOD = _Entry("bad-method", 405, "Not with this method", "The header Allow names those that may be used.")
+    NOT_NOW = _Entry("not-now", 409, "Not in its present state", "Wait until it has ended, or cancel it first.")
+    KEY_REUSED = _Entry(
+        "key-reused", 422, "The Idempotency-Key was used for another request", "Use a new key for a new request."
+    )
+    TOO_MANY_REQUESTS = _Entry(
+        "too-many-requests", 429, "Too many requests", "Send it again after `retry_after_s` seconds."
+    )
+    TOO_MUCH_KEPT = _Entry(
+        "too-much-kept", 429, "Your pictures take too much disk", "Remove jobs you no longer need, or wait for a day."
+    )
+    TOO_SLOW = _Entry("too-slow", 408, "The body did not come in time", "Send it again over a faster line.")
+    SURPRISE = _Entry("surprise", 500, "A fault of ours", "Try again; if it happens again, report it with the time.")
+    NOT_READY = _Entry(
+        "not-ready", 503, "Not just now", "Send it again after `retry_after_s` seconds."
+    )
 
     @property
     def urn(self) -> str:

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from bus.errors import SetupError
+from bus.page_settings import PageSettings
 from bus.problems import bad_field
 from bus.topology import OPERATIONS, vm_queue
 
@@ -37,7 +38,7 @@ def _beside_the_environment() -> Path:
     return (Path(sys.prefix).parent if in_venv else Path.cwd()) / ".overspill"
 
 
-class Settings(BaseSettings):
+class Settings(PageSettings):
     """All settings of all processes."""
 
     model_config = SettingsConfigDict(

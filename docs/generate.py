@@ -18,6 +18,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that it runs from any folder, installed or not
 
 from bus import asyncapi  # noqa: E402 (after the path it needs)
+from bus.page_settings import PageSettings  # noqa: E402
 from bus.problems import Kind  # noqa: E402
 from bus.settings import Settings  # noqa: E402
 
@@ -26,7 +27,7 @@ PROBLEMS: Final = f"""\
 # Problems
 {MADE}
 
-A job that can't be done is answered with `application/problem+json` (RFC 9457). `type` is `urn:overspill:problem:` and
+A job that can't be done is answered with `application/problem+json` (RFC 9457), on a reply queue and over HTTP alike. `type` is `urn:overspill:problem:` and
 a name from this table; `detail` tells what happened, `field` which property, header or parameter is at fault, `limit`
 the bound that was broken, `remedy` what you can do.
 
@@ -76,7 +77,9 @@ def problems_md() -> str:
 
 def settings_md() -> str:
     """The table of settings as a page."""
-    rows = [_row(name, field) for name, field in Settings.model_fields.items()]
+    # pydantic lists a parent's fields before a class's own; a reader wants the page last.
+    names = sorted(Settings.model_fields, key=PageSettings.model_fields.__contains__)
+    rows = [_row(name, Settings.model_fields[name]) for name in names]
     return SETTINGS + "\n".join(rows) + "\n"
 
 
@@ -90,7 +93,7 @@ def _default(name: str, field: FieldInfo) -> str:
         return COMPUTED[name]
     if field.default is None:
         return "unset"
-    shown = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    shown = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
     return f"`{shown}`"
 
 

@@ -21,6 +21,7 @@ PURE: dict[str, dict[str, str]] = {
     "bus/errors.py": {},
     "bus/events.py": {},
     "bus/messages.py": {"uuid": "a job or an answer without an id gets a random one"},
+    "bus/page_settings.py": {},
     "bus/prices.py": {},
     "bus/problems.py": {},
     "bus/reach.py": {},
