@@ -1,5 +1,5 @@
 # One image for every part of overspill; what a machine computes with comes as EXTRAS: none for a router, "vm" for a VM,
-# "service" for a bridge or a cloud service, and "remove-background" or "caption" beside these for what they need.
+# "service" for a bridge or a cloud service, "page" for the page, and "remove-background" or "caption" beside these for what they need.
 #
 # Behind a mirror: PYTHON_IMAGE names the base image, and pip's own variables below name the package index. They are
 # arguments of the build stage alone, so no address of yours is left in the image.
@@ -20,7 +20,9 @@ COPY . .
 RUN pip install --no-deps .
 
 FROM ${PYTHON_IMAGE} AS runtime
-RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent overspill
+# The folder is for a volume: a new one takes over whose it is.
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent overspill \
+    && install --directory --owner overspill --group overspill --mode 0700 /var/lib/overspill
 COPY --from=build /opt/overspill /opt/overspill
 ENV PATH=/opt/overspill/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001

@@ -179,6 +179,7 @@ class HopHeaders(WireModel):
     placement: str | None = Field(
         None, max_length=64, description="The router's id of this placement; callers' ids may repeat, this one never."
     )
+    replays: int = Field(0, ge=0, description="How often an operator sent it again out of the dead queue.")
     pixels: int | None = Field(None, ge=0, description="Width times height, as far as the router could tell.")
     history: Annotated[tuple[Attempt, ...], BeforeValidator(_history)] = Field(
         (),
@@ -266,6 +267,7 @@ class Job(JobHeaders, HopHeaders):
             "deadline_ms": self.deadline_ms,
             "traceparent": self.traceparent,
             "placement": self.placement,
+            "replays": self.replays or None,
             "pixels": self.pixels,
             "claim": self.claim,
         }
@@ -299,7 +301,7 @@ def _check_one_picture(message: Message) -> None:
 
 def _told_by_hops(headers: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
     """What routers and VMs wrote on the way. What is wrong is not the caller's to mend: it is read as absent."""
-    counts = {"received_ms": MOST, "attempt": MOST_ATTEMPTS, "pixels": MOST}
+    counts = {"received_ms": MOST, "attempt": MOST_ATTEMPTS, "replays": MOST_ATTEMPTS, "pixels": MOST}
     hop: dict[str, Any] = {key: headers[key] for key, most in counts.items() if _is_count(headers.get(key), most)}
     hop.setdefault("received_ms", now_ms)
     placement = headers.get("placement")

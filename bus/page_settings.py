@@ -1,4 +1,4 @@
-"""The settings of the page, the dashboard and the HTTP API; `bus.settings.Settings` holds them with all others. Pure."""
+"""The settings of the page, the dashboard and the HTTP API; `bus.settings.Settings` holds them with the rest. Pure."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -23,7 +23,7 @@ class PageSettings(BaseSettings):
     )
     page_login: Login = Field(
         "accounts",
-        description="Who may use the page: local `accounts`, those of an `oidc` provider, those that a `proxy` names, or "
+        description="Who may use the page: local `accounts`, those of an `oidc` provider, those a `proxy` names, or "
         "`open`: everybody as the one user `demo`, on loopback only. `overspill up` opens it unless this is set.",
     )
     page_operators: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -44,7 +44,9 @@ class PageSettings(BaseSettings):
         None, description="Where jobs, pictures and accounts are kept. Unset: `page` in the state folder."
     )
     page_kept_s: float = Field(86_400.0, ge=60, description="How long jobs and their pictures are kept, seconds.")
-    page_job_s: float = Field(3600.0, ge=1, le=86_400, description="How long a job may wait before it expires, seconds.")
+    page_job_s: float = Field(
+        3600.0, ge=1, le=86_400, description="How long a job may wait before it expires, seconds."
+    )
     page_disk_mib: int = Field(20_480, ge=1, description="The most disk that all pictures take, MiB.")
     page_user_mib: int = Field(4096, ge=1, description="The most disk that one user's pictures take, MiB.")
     page_user_jobs: int = Field(1000, ge=1, description="Jobs a user may have under way at a time.")

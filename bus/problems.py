@@ -106,11 +106,12 @@ class Kind(Enum):
     TOO_MUCH_KEPT = _Entry(
         "too-much-kept", 429, "Your pictures take too much disk", "Remove jobs you no longer need, or wait for a day."
     )
+    NO_SUCH_RANGE = _Entry(
+        "no-such-range", 416, "The file has no such part", "Ask for bytes within its size, or for all of it."
+    )
     TOO_SLOW = _Entry("too-slow", 408, "The body did not come in time", "Send it again over a faster line.")
     SURPRISE = _Entry("surprise", 500, "A fault of ours", "Try again; if it happens again, report it with the time.")
-    NOT_READY = _Entry(
-        "not-ready", 503, "Not just now", "Send it again after `retry_after_s` seconds."
-    )
+    NOT_READY = _Entry("not-ready", 503, "Not just now", "Send it again after `retry_after_s` seconds.")
 
     @property
     def urn(self) -> str:

@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 from typing import Any, Final
 
+from bus.clock import now_ms
 from bus.errors import Refused
 from bus.messages import HopHeaders, JobHeaders, Message
 from bus.rabbit import Bus
@@ -41,8 +42,8 @@ async def _send(bus: Bus, answer: Message) -> None:
 
 
 def bury(bus: Bus, message: Message, reason: str) -> "asyncio.Future[None]":
-    """Keep a job in the dead queue, with the reason, for an operator to look at."""
-    headers = {**epitaph(message), "reason": reason[:MOST_REASON]}
+    """Keep a job in the dead queue, with the reason and the time (`dead_ms`), for an operator to look at."""
+    headers = {**epitaph(message), "reason": reason[:MOST_REASON], "dead_ms": now_ms()}
     buried = bus.publish(DEFAULT_EXCHANGE, replace(message, routing_key=DEAD, expiration=None, headers=headers))
     buried.add_done_callback(_note)
     return buried

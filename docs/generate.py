@@ -27,9 +27,9 @@ PROBLEMS: Final = f"""\
 # Problems
 {MADE}
 
-A job that can't be done is answered with `application/problem+json` (RFC 9457), on a reply queue and over HTTP alike. `type` is `urn:overspill:problem:` and
-a name from this table; `detail` tells what happened, `field` which property, header or parameter is at fault, `limit`
-the bound that was broken, `remedy` what you can do.
+A job that can't be done is answered with `application/problem+json` (RFC 9457), on a reply queue and over HTTP alike.
+`type` is `urn:overspill:problem:` and a name from this table; `detail` tells what happened, `field` which property,
+header or parameter is at fault, `limit` the bound that was broken, `remedy` what you can do.
 
 | name | status | title | usual remedy |
 |---|---|---|---|

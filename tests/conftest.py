@@ -9,6 +9,7 @@ import os
 import tempfile
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -27,16 +28,29 @@ from ui.stack.rabbitmq import PrivateBroker
 
 TESTS = Path(__file__).parent
 
+SECONDS = {"browser": 10, "journey": 10, "broker": 1}
+"""What a test of each kind takes, about."""
+
 # Half of hypothesis's own hundred: there are many properties, and each run draws anew.
 settings.register_profile("overspill", max_examples=50, deadline=None)
 settings.load_profile("overspill")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of pure modules, so that they can be run alone, in seconds."""
     for item in items:
         if item.path.is_relative_to(TESTS) and tests_pure_code(item.path.relative_to(TESTS)):
             item.add_marker(pytest.mark.pure)
+    if hasattr(config, "workerinput"):
+        _longest_first(items)
+
+
+def _longest_first(items: list[pytest.Item]) -> None:
+    """Several workers end together when what takes long does not come last; a file's tests stay together."""
+    seconds: Counter[Path] = Counter()
+    for item in items:
+        seconds[item.path] += next((s for mark, s in SECONDS.items() if item.get_closest_marker(mark)), 0)
+    items.sort(key=lambda item: -seconds[item.path])
 
 
 class Vhosts(Protocol):

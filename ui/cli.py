@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bus.errors import OverspillError
-from ui.commands import cloud, doctor, fleet, jobs, models, orders, processes, stack, why
+from ui.commands import cloud, doctor, fleet, jobs, models, orders, processes, stack, users, why
 
 app = typer.Typer(
     help="Image jobs on your own machines; what they can't hold spills into the cloud, and every answer comes back.",
@@ -15,7 +15,7 @@ app = typer.Typer(
 )
 
 # A new subject: a module in ui/commands with `register(app)`, and its name here.
-for _module in (stack, processes, cloud, jobs, why, orders, fleet, doctor, models):
+for _module in (stack, processes, cloud, jobs, why, orders, fleet, doctor, models, users):
     _module.register(app)
 
 

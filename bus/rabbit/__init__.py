@@ -4,7 +4,8 @@ Everything runs on that loop's thread, so a delivery is always acked on the conn
 unlike traffic apart: deliveries and their acks, confirmed publishes, and unconfirmed telemetry.
 """
 
+from bus.rabbit.borrowing import Loan
 from bus.rabbit.connection import Bus
 from bus.rabbit.consuming import Consumer, Delivery, Handler
 
-__all__ = ["Bus", "Consumer", "Delivery", "Handler"]
+__all__ = ["Bus", "Consumer", "Delivery", "Handler", "Loan"]

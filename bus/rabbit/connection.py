@@ -4,22 +4,26 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from typing import Final, Self
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Self, TypeVar
 
 from pika.exceptions import AMQPError
 
 from bus.errors import BusError, Disconnected, Refused, SetupError
 from bus.messages import Message
+from bus.rabbit.borrowing import Loan, borrowing
 from bus.rabbit.consuming import Consumer, Delivery, Handler, begin, end
+from bus.rabbit.counting import Counts, counts, depths
 from bus.rabbit.faults import said, setup_fault
 from bus.rabbit.history import Wanted, everything, replay
 from bus.rabbit.mapping import properties_of
-from bus.rabbit.session import TRANSIENT, Counts, Session, counts, declare, fail, parameters
+from bus.rabbit.session import TRANSIENT, Session, declare, fail, parameters
 from bus.topology import Queue, Topology
 
 log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
 _FIRST_DELAY_S: Final = 0.2
 _LONGEST_DELAY_S: Final = 3.0
 _LOSSES: Final = (AMQPError, OSError, TimeoutError, BusError)
@@ -231,17 +235,28 @@ class Bus:
 
         Raises Disconnected, and BusError when a queue does not answer.
         """
-        told = {queue: await self.counts(queue) for queue in queues}
-        return {queue: None if count is None else count.ready for queue, count in told.items()}
+        return await self._ask(lambda session: depths(session, queues))
 
     async def counts(self, queue: str) -> Counts | None:
         """A queue's messages ready and consumers, or None where there is no such queue; raises as `depths` does."""
+        return await self._ask(lambda session: counts(session, queue))
+
+    async def _ask(self, question: Callable[[Session], Awaitable[_T]]) -> _T:
         if self._session is None or not self.connected:
             raise Disconnected(f"no connection to the broker at {self.address}")
         try:
-            return await counts(self._session, queue)
+            return await question(self._session)
         except TimeoutError as error:
             raise BusError(f"{error}: it may have no leader. Run `rabbitmq-diagnostics check_virtual_hosts`.") from None
+
+    def borrow(self, queue: str) -> AbstractAsyncContextManager[Loan]:
+        """Look at a queue's messages, one at a time; all but those that are kept go back when the context is left.
+
+        Meanwhile they are ours alone. Raises Disconnected without a connection.
+        """
+        if self._session is None or not self.connected:
+            raise Disconnected(f"no connection to the broker at {self.address}")
+        return borrowing(self._session, queue)
 
     def replay(self, stream: str, since_ms: int, wanted: Wanted = everything) -> AsyncGenerator[Message, None]:
         """The messages of a stream from a moment (milliseconds since the epoch) to its end as it is now, oldest first.

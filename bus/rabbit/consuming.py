@@ -8,8 +8,9 @@ from pika.channel import Channel
 from pika.spec import Basic, BasicProperties
 
 from bus.messages import Message
+from bus.rabbit.counting import counts
 from bus.rabbit.mapping import message_of
-from bus.rabbit.session import Session, counts
+from bus.rabbit.session import Session
 from bus.topology import Queue
 
 _RETURNS = "x-delivery-count"

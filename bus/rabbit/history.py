@@ -17,9 +17,10 @@ from pika.spec import Basic, BasicProperties
 
 from bus.errors import BusError, Disconnected
 from bus.messages import Message
+from bus.rabbit.counting import counts
 from bus.rabbit.faults import said
 from bus.rabbit.mapping import message_of
-from bus.rabbit.session import Session, asking, counts, shut
+from bus.rabbit.session import Session, asking, shut
 
 Wanted = Callable[[bytes], bool]
 """Whether a message with this body is wanted; asked before anything else is read of it."""

@@ -6,7 +6,7 @@ import itertools
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
@@ -73,7 +73,7 @@ class Session:
         opened: asyncio.Future[object] = self.loop.create_future()
         self._connection = connection = AsyncioConnection(
             parameters,
-            on_open_callback=lambda c: _resolve(opened, c),
+            on_open_callback=lambda c: resolve(opened, c),
             on_open_error_callback=lambda _c, error: fail(opened, _as_exception(error)),
             on_close_callback=lambda _c, error: self.end(error),
             custom_ioloop=self.loop,
@@ -92,7 +92,7 @@ class Session:
         """Open a channel; the end of an `essential` one ends the session, since pika would go on without a word."""
         assert self._connection is not None  # noqa: S101 (open() came first)
         opened: asyncio.Future[Any] = self.loop.create_future()
-        channel: Channel = self._connection.channel(on_open_callback=lambda c: _resolve(opened, c))
+        channel: Channel = self._connection.channel(on_open_callback=lambda c: resolve(opened, c))
         try:
             await self._told(opened)
         except BaseException:  # whatever stops the waiting: it may open still, and nobody would close it
@@ -105,7 +105,7 @@ class Session:
     async def call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a pika method and wait for the broker's reply, or raise why the session ended."""
         reply: asyncio.Future[Any] = self.loop.create_future()
-        method(*args, callback=lambda frame: _resolve(reply, frame), **kwargs)
+        method(*args, callback=lambda frame: resolve(reply, frame), **kwargs)
         return await self._told(reply)
 
     async def _told(self, reply: "asyncio.Future[Any]") -> Any:
@@ -140,7 +140,7 @@ class Session:
             if pending is None:
                 continue
             if isinstance(method, Basic.Ack):
-                _resolve(pending.future, None)
+                resolve(pending.future, None)
             else:
                 fail(pending.future, Refused(f"the broker refused a message for {pending.routing_key!r}"))
 
@@ -232,45 +232,8 @@ async def declare(session: Session, topology: Topology) -> None:
             await session.call(channel.queue_bind, binding.destination, binding.source, binding.key)
 
 
-class Counts(NamedTuple):
-    """What a queue says of itself: messages ready, and consumers."""
-
-    ready: int
-    consumers: int
-
-
-async def counts(session: Session, queue: str, timeout_s: float = _OPEN_TIMEOUT_S) -> Counts | None:
-    """The messages ready in a queue and its consumers, or None where there is no such queue.
-
-    Raises Disconnected, and TimeoutError when the queue does not answer (a quorum queue without a leader).
-    """
-    with asking(session, queue):
-        # Asking for a queue that is not there closes the channel that asks, so each question has its own.
-        channel = await session.channel(essential=False)
-        try:
-            return await _counted(session, channel, queue, timeout_s)
-        finally:
-            shut(channel)
-
-
-async def _counted(session: Session, channel: Channel, queue: str, timeout_s: float) -> Counts | None:
-    reply: asyncio.Future[Counts | None] = session.loop.create_future()
-    channel.add_on_close_callback(lambda *_: _resolve(reply, None))
-
-    def told(frame: Any) -> None:
-        _resolve(reply, Counts(frame.method.message_count, frame.method.consumer_count))
-
-    channel.queue_declare(queue, passive=True, callback=told)
-    either: set[asyncio.Future[Any]] = {reply, session.closed}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED, timeout=timeout_s)
-    if session.closed.done():
-        raise Disconnected(f"the connection was lost while asking for {queue}")
-    if not reply.done():
-        raise TimeoutError(f"queue {queue} does not answer")
-    return reply.result()
-
-
-def _resolve(future: "asyncio.Future[Any]", result: object) -> None:
+def resolve(future: "asyncio.Future[Any]", result: object) -> None:
+    """End a future with its result, once."""
     if not future.done():
         future.set_result(result)
 

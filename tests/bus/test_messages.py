@@ -182,8 +182,8 @@ def test_an_operation_header_is_cut_to_what_a_key_holds() -> None:
 
 @pytest.mark.parametrize("wrong", [-1, True, "5", 5.0, 2**63, None, {"a": 1}])
 def test_a_wrong_hop_header_is_read_as_absent(wrong: object) -> None:
-    job = sent(headers=dict.fromkeys(["received_ms", "deadline_ms", "attempt", "pixels"], wrong))
-    assert (job.received_ms, job.deadline_ms, job.attempt, job.pixels) == (NOW_MS, None, 0, None)
+    job = sent(headers=dict.fromkeys(["received_ms", "deadline_ms", "attempt", "replays", "pixels"], wrong))
+    assert (job.received_ms, job.deadline_ms, job.attempt, job.replays, job.pixels) == (NOW_MS, None, 0, 0, None)
 
 
 def test_attempts_beyond_counting_are_read_as_none() -> None:
@@ -196,6 +196,7 @@ HOP = {
     "deadline_ms": NOW_MS + 9,
     "attempt": 2,
     "placement": "p1",
+    "replays": 1,
     "pixels": 5,
     "history": '[{"attempt": 1, "at_ms": 2, "reason": "lost"}]',
 }
@@ -214,7 +215,13 @@ def test_from_a_caller_hop_headers_are_read_as_absent_and_all_others_as_ever(key
 def test_from_an_earlier_hop_its_headers_are_believed() -> None:
     job = sent(headers=HOP, expiration="70")
     assert (job.received_ms, job.deadline_ms, job.attempt, job.place, job.pixels) == (1, NOW_MS + 9, 2, "p1", 5)
-    assert [told.reason for told in job.history] == ["lost"]
+    assert (job.replays, [told.reason for told in job.history]) == (1, ["lost"])
+
+
+def test_how_often_an_operator_sent_it_again_is_told_at_every_hop() -> None:
+    again = JOB.model_copy(update={"replays": 2}).to_message("vm.vm1", NOW_MS)
+    assert Job.from_message(again, NOW_MS).replays == 2
+    assert "replays" not in JOB.to_message("vm.vm1", NOW_MS).headers
 
 
 @pytest.mark.parametrize(("priority", "interactive"), [(None, False), (0, False), (4, False), (5, True), (9, True)])

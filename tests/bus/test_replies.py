@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.clock import now_ms
 from bus.errors import Unroutable
 from bus.messages import Message
 from bus.rabbit import Bus, Delivery
@@ -94,6 +95,7 @@ async def test_a_dead_job_keeps_its_picture_and_its_address_for_ever(bus: Bus, f
     assert (properties.correlation_id, properties.expiration) == (b"\xff", None)
     assert dead.headers["operation"] == "sketch"
     assert len(dead.headers["reason"]) == 1000
+    assert dead.headers["dead_ms"] <= now_ms()
 
 
 ODD: list[dict[Any, Any]] = [

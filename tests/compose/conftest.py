@@ -1,5 +1,6 @@
 """compose.yaml, running: on the Docker engine that is reachable, else on a private one with stand-in images."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -18,7 +19,7 @@ from tests.compose.images import make_stand_ins
 from tests.needed import lacking
 
 PROJECT = Path(__file__).parents[2]
-OURS = ("router", "vm1", "vm2", "bridge", "cloud-service")
+OURS = ("router", "vm1", "vm2", "page", "bridge", "cloud-service")
 # Of these a future RabbitMQ takes leave; refusing them today shows that nothing here needs them.
 STRICT = """
 deprecated_features.permit.transient_nonexcl_queues = false
@@ -43,6 +44,11 @@ class Stack:
     def management_url(self) -> str:
         """The broker's management plugin."""
         return f"http://127.0.0.1:{self.environment['OVERSPILL_MANAGEMENT_PORT']}"
+
+    @property
+    def page_url(self) -> str:
+        """The page."""
+        return f"http://127.0.0.1:{self.environment['OVERSPILL_PAGE_PORT']}"
 
     @property
     def _password(self) -> str:
@@ -93,25 +99,26 @@ def stack(engine: Engine) -> Iterator[Stack]:
 
 def _surroundings() -> dict[str, str]:
     """Names and ports that nobody else on this machine uses."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
+    names = ("OVERSPILL_BROKER_PORT", "OVERSPILL_MANAGEMENT_PORT", "OVERSPILL_PAGE_PORT")
+    with contextlib.ExitStack() as held:
+        sockets = {name: held.enter_context(socket.socket()) for name in names}
+        for one in sockets.values():
+            one.bind(("127.0.0.1", 0))
         return {
             "COMPOSE_PROJECT_NAME": f"overspill-test-{os.getpid()}",
             "COMPOSE_FILE": "compose.yaml:compose.test.yaml",
-            "OVERSPILL_BROKER_PORT": str(one.getsockname()[1]),
-            "OVERSPILL_MANAGEMENT_PORT": str(other.getsockname()[1]),
+            **{name: str(one.getsockname()[1]) for name, one in sockets.items()},
         }
 
 
 def _override(engine: Engine) -> dict[str, Any]:
     """What differs from a user's stack: image names, a stricter broker, and how a private engine reaches the world."""
-    images = {"router": "router", "vm1": "vm", "vm2": "vm", "bridge": "cloud", "cloud-service": "cloud"}
+    images = {"router": "router", "vm1": "vm", "vm2": "vm", "page": "page", "bridge": "cloud", "cloud-service": "cloud"}
     services: dict[str, Any] = {name: {"image": f"overspill-test-{image}"} for name, image in images.items()}
     services["rabbitmq"] = {"volumes": ["./strict.conf:/etc/rabbitmq/conf.d/90-strict.conf:ro"]}
     if not engine.private:
         return {"services": services}
-    for name in ("router", "vm1", "bridge"):
+    for name in ("router", "vm1", "page", "bridge"):
         services[name]["build"] = {"network": "host"}
     bridges = {name: f"{engine.bridge}{name[0]}" for name in ("bus", "outside", "cloud")}
     option = "com.docker.network.bridge.name"

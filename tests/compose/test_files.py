@@ -14,6 +14,7 @@ from bus.settings import MIB, Settings
 PROJECT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = [name for name in SERVICES if name not in {"rabbitmq", "pubsub"}]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 
 
@@ -52,21 +53,29 @@ def test_every_service_is_watched_confined_and_started_again(name: str) -> None:
     assert service["stop_grace_period"]
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - {"rabbitmq", "pubsub"})
-def test_our_own_services_are_read_only_limited_and_without_a_way_out(name: str) -> None:
+@pytest.mark.parametrize("name", OURS)
+def test_our_own_services_are_read_only_and_limited(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
-    assert set(service["networks"]) <= {"bus", "cloud"}
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - {"rabbitmq", "pubsub"})
+def test_of_ours_the_page_alone_has_a_way_out() -> None:
+    assert [name for name in OURS if not set(SERVICES[name]["networks"]) <= {"bus", "cloud"}] == ["page"]
+
+
+def test_what_the_page_keeps_is_in_a_volume_and_it_lets_nobody_in_without_an_account() -> None:
+    page = SERVICES["page"]
+    assert page["volumes"] == [f"page:{page['environment']['OVERSPILL_PAGE_DIR']}"]
+    assert page["environment"]["OVERSPILL_PAGE_LOGIN"].endswith(":-accounts}")
+    assert f"/dev/tcp/127.0.0.1/{Settings.model_fields['page_port'].default} " in page["healthcheck"]["test"][-1]
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_whoever_needs_a_server_waits_for_it(name: str) -> None:
     needed = {"bus": "rabbitmq", "cloud": "pubsub"}
-    service = SERVICES[name]
-    assert service["depends_on"] == {
-        needed[network]: {"condition": "service_healthy"} for network in service["networks"]
-    }
+    servers = {server for network, server in needed.items() if network in SERVICES[name]["networks"]}
+    assert SERVICES[name]["depends_on"] == {server: {"condition": "service_healthy"} for server in servers}
 
 
 def test_what_stands_in_for_the_cloud_has_no_way_to_the_broker() -> None:
@@ -80,8 +89,9 @@ def test_the_internal_networks_are_internal() -> None:
 
 
 def test_ports_are_published_on_loopback_alone() -> None:
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES["rabbitmq"]["ports"])
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["rabbitmq"]
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.keys() == {"rabbitmq", "page"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
 def test_a_vm_may_end_its_longest_job_before_it_is_stopped() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
@@ -140,6 +141,24 @@ def test_jobs_wait_while_no_router_lives(stack: Stack, caller: Caller) -> None:
     caller.wait_for_all()
 
 
+def test_the_page_takes_a_photograph_from_whoever_has_an_account_and_keeps_it_over_its_own_death(stack: Stack) -> None:
+    token = stack.compose("exec", "-T", "page", "overspill", "user", "token", "operator", "test").strip()
+    caller = {"Authorization": f"Bearer {token}", "Content-Type": "image/jpeg", "Prefer": "wait=60"}
+    jobs = f"{stack.page_url}/api/v1/jobs"
+
+    refused = httpx.post(
+        jobs, params={"operation": "sketch"}, content=PHOTOGRAPH, headers=caller | {"Authorization": ""}
+    )
+    answered = httpx.post(jobs, params={"operation": "sketch"}, content=PHOTOGRAPH, headers=caller, timeout=70)
+    stack.compose("kill", "page")
+    stack.compose(*EVERYTHING)
+    kept = httpx.get(stack.page_url + answered.headers["Content-Location"], headers=caller)
+
+    assert refused.status_code == 401
+    assert (answered.status_code, size(answered.content)) == (200, size(PHOTOGRAPH))
+    assert kept.content == answered.content
+
+
 def test_a_vm_has_no_privileges_and_nowhere_to_write(stack: Stack) -> None:
     status = dict(
         line.split(":\t", 1) for line in stack.compose("exec", "-T", "vm2", "cat", "/proc/self/status").splitlines()
@@ -158,6 +177,7 @@ def test_the_broker_contract_holds_on_rabbitmq_4(stack: Stack, tmp_path: Path) -
         "OVERSPILL_TEST_MANAGEMENT_URL": stack.management_url,
     }
     left_out = [f"--ignore=tests/{name}" for name in ELSEWHERE]
-    chosen = ("-m", "broker", "-p", "tests.compose.broker_elsewhere", *left_out)
+    side_by_side = ("--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+    chosen = ("-m", "broker", "-p", "tests.compose.broker_elsewhere", *side_by_side, *left_out)
     suite = (sys.executable, "-m", "pytest", *chosen, f"--basetemp={tmp_path / 'suite'}")
     run(*suite, environment=environment, cwd=PROJECT, timeout_s=400)

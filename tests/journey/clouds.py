@@ -52,6 +52,11 @@ class Site:
     def topics(self) -> list[str]:
         return [topic.name for topic in self._publisher.list_topics(project=self.project)]
 
+    @property
+    def has_results(self) -> bool:
+        """Whether there is a topic for answers by now."""
+        return self._results in self.topics()
+
     def pushes(self) -> int:
         """How many pushes wait for the service's answer at this moment."""
         ours = psutil.Process(self.emulator.process.pid).net_connections("tcp")

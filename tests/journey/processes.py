@@ -43,6 +43,9 @@ class Processes:
         """A cloud service; `Site.settings` tells it where to listen."""
         self._start(name, "cloud-service")
 
+    def start_page(self, name: str = "page") -> None:
+        self._start(name, "page")
+
     def _start(self, name: str, *arguments: str, **settings: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(

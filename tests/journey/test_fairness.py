@@ -110,6 +110,7 @@ def done(handles: list[JobHandle]) -> int:
     return sum(handle.done for handle in handles)
 
 
+@pytest.mark.alone
 async def test_ten_users_of_equal_demand_get_equal_computing_time(
     town: Town, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,6 +57,7 @@ async def bridges(cloudy: Processes, site: Site, anna: Caller) -> AsyncIterator[
         bridges = Bridges(cloudy, site, anna.watch, wires)
         await bridges.add()
         await bridges.takeover()
+        await eventually(lambda: site.has_results)  # the bridge is the active one before it has made all topics
         await bridges.add()
         yield bridges
 

@@ -5,11 +5,7 @@ from collections.abc import Sequence
 from bus.events import BridgeStatus
 from bus.prices import dollars
 from ui.commands.wording import short
-
-
-def active_of(bridges: Sequence[BridgeStatus]) -> BridgeStatus | None:
-    """The bridge that works: of two that say so, as in the moment of a takeover, the one heard last."""
-    return next((bridge for bridge in bridges if bridge.active), None)
+from ui.fleet.look import active_of
 
 
 def bridge_lines(bridges: Sequence[BridgeStatus]) -> list[str]:

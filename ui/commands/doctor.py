@@ -19,10 +19,11 @@ from telemetry.process import set_up_logs
 from ui.commands import findings
 from ui.commands.cloud_findings import cloud
 from ui.commands.findings import Finding
-from ui.stack import emulator, extras
-from ui.stack.processes import answers, free_port
+from ui.commands.page_findings import page
+from ui.stack import emulator, extras, state
+from ui.stack.page import ADDRESS
+from ui.stack.processes import answers, free_port, serves
 from ui.stack.rabbitmq import PLUGINS, server_script
-from ui.stack.state import joined
 
 _CONNECT_WITHIN_S = 3.0
 _STORES = {"gcs": ("gs", "gcs"), "s3": ("s3",), "azure": ("az", "abfs")}
@@ -38,7 +39,7 @@ def register(app: typer.Typer) -> None:
 def doctor() -> None:
     """Check this machine, and say how to mend what is missing. Exit status 1 when something needed is."""
     set_up_logs("CRITICAL")
-    chosen = joined(settings.load())
+    chosen = state.joined(settings.load())
     console = Console(highlight=False)
     found = []
     for finding in examine(chosen):
@@ -66,6 +67,7 @@ def examine(chosen: settings.Settings) -> Iterator[Finding]:
     yield from _silent_emulator(chosen.pubsub_emulator_host)
     yield _emulator()
     yield _blobs(chosen)
+    yield from _page(chosen)
     yield _broker(chosen)
     yield from _operations(chosen)
 
@@ -105,6 +107,12 @@ async def _use_blobs(chosen: settings.Settings) -> None:
     claim = await store.put("pictures", b"overspill doctor")
     await store.get(claim)
     await store.delete(claim)
+
+
+def _page(chosen: settings.Settings) -> list[Finding]:
+    stack = state.running(chosen.state_dir)
+    at = stack.environ.get(ADDRESS) if stack is not None else None
+    return page(chosen, at, ready=at is not None and serves(at))
 
 
 def _disk(state_dir: Path) -> Finding:

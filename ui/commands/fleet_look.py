@@ -4,75 +4,56 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import replace
 
 from rich.console import Console
 from rich.live import Live
 
 from bus.errors import BadInput
-from bus.events import BridgeStatus, Heartbeat, RouterStatus, read_event
+from bus.events import RouterStatus, read_event
 from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
-from bus.topology import EVENTS, HEARTBEATS, shared
+from bus.topology import shared
 from telemetry.fleet import Fleet, Rules
-from ui.commands.fleet_view import Look, Thresholds, as_json, as_told, queues_of, render
+from ui.commands.fleet_view import Thresholds, as_json, render
+from ui.fleet.heard import BINDINGS, Heard
+from ui.fleet.look import Look, PageSeen, queues_of
+from ui.stack.page import ADDRESS
+from ui.stack.processes import serves
+from ui.stack.state import running
 
 log = logging.getLogger(__name__)
 
 _CONNECT_WITHIN_S = 3.0
 _LISTEN_BEATS = 1.5
 _ROUTER_WITHIN_S = 2.0
-_GONE_S = 4.0
-"""Silence after which a router or a bridge is gone: each says something once a second."""
-_KEYS = ("router.status", "bridge.*")
 _REFRESH_S = 1.0
 
 
-@dataclass(slots=True)
 class Listener:
-    """What is heard on the bus."""
+    """Hears the fleet on a bus."""
 
-    fleet: Fleet
-    routers: dict[str, tuple[RouterStatus, float]] = field(default_factory=dict)
-    bridges: dict[str, tuple[BridgeStatus, float]] = field(default_factory=dict)
-    router_heard: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self, chosen: Settings) -> None:
+        self._heard = Heard(Fleet(Rules.of(chosen)))
+        self.router_heard = asyncio.Event()
 
     def hear(self, delivery: Delivery) -> None:
-        """Take in a heartbeat, or a router's or a bridge's word; anything else is passed over."""
+        """Take in a message; what can't be read is passed over."""
         try:
             event = read_event(delivery.message.body)
         except BadInput as error:
             log.info("passing over garbage: %s", error.problem.detail)
             return
-        now = time.monotonic()
-        if isinstance(event, Heartbeat):
-            self.fleet.heard(event, now)
-        elif isinstance(event, RouterStatus):
-            self.routers[event.router] = (event, now)
+        self._heard.hear(event, time.monotonic())
+        if isinstance(event, RouterStatus):
             self.router_heard.set()
-        elif isinstance(event, BridgeStatus):
-            self.bridges[event.bridge] = (event, now)
 
     async def look(self, bus: Bus) -> Look:
         """Everything as it is now. Raises Disconnected."""
-        now = time.monotonic()
-        self.fleet.tick(now)
-        vms = sorted(self.fleet.views(now).values(), key=lambda vm: vm.name)
-        depths = await bus.depths(queues_of(vms))
-        heard = Look(vms, _lately(self.routers, now), depths, now, _lately(self.bridges, now))
-        return replace(heard, vms=as_told(vms, heard.active))
-
-
-Said = TypeVar("Said", RouterStatus, BridgeStatus)
-
-
-def _lately(said: Mapping[str, tuple[Said, float]], now: float) -> list[Said]:
-    """What was said lately, the last word first."""
-    heard = sorted(said.values(), key=lambda status: status[1], reverse=True)
-    return [status for status, heard_at in heard if now - heard_at <= _GONE_S]
+        vms = self._heard.fleet.views(time.monotonic())
+        return self._heard.look(await bus.depths(queues_of(vms)), time.monotonic())
 
 
 async def looks(chosen: Settings, url: str) -> AsyncGenerator[Look, None]:
@@ -80,17 +61,25 @@ async def looks(chosen: Settings, url: str) -> AsyncGenerator[Look, None]:
 
     Raises SetupError when no broker answers, Disconnected when it goes.
     """
-    listener = Listener(Fleet(Rules.of(chosen)))
+    listener = Listener(chosen)
     bus = Bus(url, name="status", topology=shared())
-    await bus.listen([(HEARTBEATS, ""), *((EVENTS, key) for key in _KEYS)], listener.hear)
+    await bus.listen(BINDINGS, listener.hear)
     await bus.start(_CONNECT_WITHIN_S)
     try:
         await _listen_a_little(listener, chosen.beat_interval_s * _LISTEN_BEATS)
         while True:
-            yield await listener.look(bus)
+            yield replace(await listener.look(bus), page=await asyncio.to_thread(page_seen, chosen, url))
             await asyncio.sleep(_REFRESH_S)
     finally:
         await bus.close()
+
+
+def page_seen(chosen: Settings, amqp_url: str) -> PageSeen | None:
+    """The page of the stack here, when it is the one on this broker."""
+    stack = running(chosen.state_dir)
+    told = stack.environ if stack is not None else {}
+    at = told.get(ADDRESS) if told.get("AMQP_URL") == amqp_url else None
+    return PageSeen(at, serves(at)) if at else None
 
 
 async def _listen_a_little(listener: Listener, seconds: float) -> None:

@@ -1,6 +1,5 @@
 """What `overspill status` shows: one look at the fleet, as words, a table and JSON. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,15 +7,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bus.events import BridgeStatus, RouterStatus
-from bus.topology import DEAD, JOBS_RETURNED, JOBS_UNKNOWN, LANES, OPERATIONS, OVERFLOW, lane, parked_queue, vm_queue
+from bus.topology import vm_queue
 from telemetry.vm_view import VmView
 from ui.commands.bridge_view import bridge_lines
 from ui.commands.wording import printable, short
+from ui.fleet.look import Look, PageSeen, counts, reasons
 
-NO_ROUTER = "No router is heard, so jobs stay in their lanes. Start one: `overspill router` (or `make up` for a stack)."
-NO_VM = "No VM is heard, so jobs wait. Start one: `overspill vm` (or `make up` for a stack)."
-NO_ACTIVE = "No router is active yet; one that stands by takes over within seconds."
 _COLOURS = {"ready": "green", "busy": "cyan", "joined": "yellow", "lost": "red", "quarantined": "magenta"}
 
 
@@ -28,72 +24,6 @@ class Thresholds:
     ram: float
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The fleet as heard and counted at `now` (seconds, the listener's clock)."""
-
-    vms: Sequence[VmView]
-    routers: Sequence[RouterStatus]
-    """The one heard last comes first."""
-    depths: Mapping[str, int | None]
-    now: float
-    bridges: Sequence[BridgeStatus] = ()
-    """The one heard last comes first."""
-
-    @property
-    def active(self) -> RouterStatus | None:
-        """The router that routes: of two that say so, as in the moment of a takeover, the one heard last."""
-        return next((router for router in self.routers if router.active), None)
-
-
-def as_told(vms: Iterable[VmView], router: RouterStatus | None) -> list[VmView]:
-    """The VMs with what only the active router knows of them: it listens for longer, and hears the operator."""
-    return [_as_told(vm, router) for vm in vms] if router else list(vms)
-
-
-def _as_told(vm: VmView, router: RouterStatus) -> VmView:
-    if vm.state == "lost":
-        return vm
-    if vm.name in router.drained:
-        return vm._replace(state="draining", drained=True)
-    why = router.quarantined.get(vm.name)
-    return vm._replace(state="quarantined", reason=why) if why is not None else vm
-
-
-def queues_of(vms: Sequence[VmView]) -> list[str]:
-    """Every queue worth counting."""
-    shared = [OVERFLOW, DEAD, JOBS_UNKNOWN, JOBS_RETURNED]
-    return [*map(lane, range(LANES)), *map(parked_queue, OPERATIONS), *shared, *(vm_queue(vm.name) for vm in vms)]
-
-
-def counts(look: Look) -> dict[str, int]:
-    """Messages that wait, by where: `lanes` is the sum of all, `unanswered` those whose problem is still to be sent."""
-    depth = {queue: count or 0 for queue, count in look.depths.items()}
-    parked = {parked_queue(operation): depth.get(parked_queue(operation), 0) for operation in OPERATIONS}
-    return {
-        "lanes": sum(depth.get(lane(number), 0) for number in range(LANES)),
-        **parked,
-        "overflow": depth.get(OVERFLOW, 0),
-        "unanswered": depth.get(JOBS_UNKNOWN, 0) + depth.get(JOBS_RETURNED, 0),
-        "dead": depth.get(DEAD, 0),
-    }
-
-
-def reasons(look: Look) -> list[str]:
-    """Why jobs wait, or would. Only the active router knows of the jobs."""
-    found = [] if look.active else [NO_ACTIVE if look.routers else NO_ROUTER]
-    found += [] if look.vms else [NO_VM]
-    return found + (_of_router(look.active) if look.active else [])
-
-
-def _of_router(router: RouterStatus) -> list[str]:
-    waiting = [f"{operation}: {why}" for operation, why in router.waiting.items() if operation not in router.paused]
-    paused = [f"{name} is paused; `overspill resume {name}` goes on with it" for name in router.paused]
-    drained = [f"{name} is drained; `overspill vm resume {name}` gives it jobs again" for name in router.drained]
-    out = [f"{name} is quarantined: {why}" for name, why in router.quarantined.items()]
-    return sorted(waiting) + sorted(paused) + sorted(drained) + sorted(out)
-
-
 def as_json(look: Look) -> dict[str, Any]:
     """The look for programs."""
     return {
@@ -102,6 +32,7 @@ def as_json(look: Look) -> dict[str, Any]:
         "active": look.active.router if look.active else None,
         "routers": [router.model_dump(mode="json") for router in look.routers],
         "bridges": [bridge.model_dump(mode="json") for bridge in look.bridges],
+        "page": {"url": look.page.url, "ready": look.page.ready} if look.page else None,
         "waiting": reasons(look),
     }
 
@@ -124,7 +55,9 @@ def render(look: Look, thresholds: Thresholds) -> RenderableType:
     parts: list[RenderableType] = [_table(look, thresholds)] if look.vms else []
     waiting = "  ".join(f"{name} {count}" for name, count in counts(look).items())
     parts.append(Text(f"Waiting: {waiting}"))
-    parts += [Text(printable(line)) for line in [*router_lines(look), *bridge_lines(look.bridges)]]
+    parts += [
+        Text(printable(line)) for line in [*router_lines(look), *bridge_lines(look.bridges), *page_lines(look.page)]
+    ]
     parts += [Text(printable(f"- {reason}"), "yellow") for reason in [*reasons(look), *_not_served(look)]]
     return Group(*parts)
 
@@ -143,6 +76,13 @@ def router_lines(look: Look) -> list[str]:
         *([f"Most in line: {users}"] if users else []),
         f"Cloud: {active.cloud}",
     ]
+
+
+def page_lines(page: PageSeen | None) -> list[str]:
+    """Where the page is, or that it does not answer there."""
+    if page is None:
+        return []
+    return [f"Page: {page.url}/" + ("" if page.ready else " is not ready; `overspill doctor` says more")]
 
 
 def _table(look: Look, thresholds: Thresholds) -> Table:

@@ -1,31 +1,24 @@
 """`overspill cancel`, `pause`, `resume`, `vm drain` and `vm resume`: what an operator asks of the running system."""
 
 import asyncio
-import time
-import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Annotated, Final, TypeVar
 
 import typer
 from pydantic import ValidationError
 
 from bus import settings
-from bus.control import Cancel, Drain, Pause, command_message
+from bus.control import Cancel, Drain, Pause
 from bus.messages import operation_problem
 from bus.problems import bad_field
-from bus.topology import CONTROL, OPERATIONS, Queue, Topology, shared
+from bus.topology import OPERATIONS, shared
 from telemetry.process import set_up_logs
 from ui.commands.jobs import me
 from ui.commands.wording import printable
 from ui.stack.state import broker_url
 
-NO_ANSWER: Final = "No router answered: the order is kept, and is carried out when one runs."
 _CONNECT_WITHIN_S: Final = 3.0
-_ANSWER_WITHIN_S: Final = 5.0
-_REPLIES_EXPIRE_MS: Final = 60_000
 
-Order = Cancel | Drain | Pause
 AnyOrder = TypeVar("AnyOrder", Cancel, Drain)
 
 VmName = Annotated[str, typer.Argument(metavar="NAME", help="The VM's name, as `overspill status` shows it.")]
@@ -87,43 +80,28 @@ def _meant(make: Callable[[], AnyOrder]) -> AnyOrder:
         raise typer.BadParameter(bad_field(error).detail) from None
 
 
-def _carry_out(command: Order) -> None:
+def _carry_out(command: Cancel | Drain | Pause) -> None:
+    from ui.fleet.orders import ANSWER_WITHIN_S, NO_ANSWER  # noqa: PLC0415 (a usage error doesn't wait for this import)
+
     set_up_logs("CRITICAL")  # what goes wrong is told once, with its remedy
-    said = asyncio.run(give(command, broker_url(settings.load()), within_s=_ANSWER_WITHIN_S))
+    said = asyncio.run(give(command, broker_url(settings.load()), within_s=ANSWER_WITHIN_S))
     print(NO_ANSWER if said is None else printable(said))
 
 
-async def give(command: Order, url: str, *, within_s: float) -> str | None:
+async def give(command: Cancel | Drain | Pause, url: str, *, within_s: float) -> str | None:
     """Have the broker keep a command, and wait for the active router's word on it; None when none comes in time.
 
     Raises SetupError when no broker answers, another BusError when it doesn't take the command.
     """
-    from bus.rabbit import Bus, Delivery  # noqa: PLC0415 (a usage error doesn't wait for this import)
+    from bus.rabbit import Bus  # noqa: PLC0415 (as above)
+    from ui.fleet.orders import Orders  # noqa: PLC0415
 
-    replies, order = f"replies.{uuid.uuid4().hex}", uuid.uuid4().hex
-    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def hear(delivery: Delivery) -> None:
-        if delivery.message.correlation_id == order and not answer.done():
-            answer.set_result(delivery.message.body.decode(errors="replace").strip())
-        bus.ack(delivery)
-
-    bus = Bus(url, name="order", topology=_with_replies(replies))
-    await bus.consume(replies, hear, prefetch=1)
+    bus = Bus(url, name="order", topology=shared())
     await bus.start(_CONNECT_WITHIN_S)
+    orders = Orders(bus)
     try:
-        message = command_message(command, command.key, reply_to=replies)
-        # Jobs of the same id that are sent later are not meant.
-        await bus.publish(CONTROL, replace(message, correlation_id=order, timestamp=int(time.time())))
-        await asyncio.wait({answer}, timeout=within_s)
-        await bus.delete(replies)
+        await orders.start()
+        return await orders.give(command, within_s=within_s)
     finally:
+        await orders.close()
         await bus.close()
-    return answer.result() if answer.done() else None
-
-
-def _with_replies(name: str) -> Topology:
-    # Classic, as it is gone in seconds; the broker forgets it by itself when we have no time to.
-    replies = Queue(name, {"x-queue-type": "classic", "x-expires": _REPLIES_EXPIRE_MS})
-    all_of_it = shared()
-    return Topology(all_of_it.exchanges, (*all_of_it.queues, replies), all_of_it.bindings)

@@ -1,4 +1,4 @@
-"""`overspill router`, `vm` (or `worker`) and `agent`: one process each, until SIGINT or SIGTERM.
+"""`overspill router`, `vm` (or `worker`), `agent` and `page`: one process each, until SIGINT or SIGTERM.
 
 `vm` alone runs one; `vm drain` and `vm resume` are orders about one that runs somewhere.
 """
@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from bus import settings
+from bus.errors import SetupError
 from telemetry import process
 from ui.commands import orders
+from ui.stack import extras
 from ui.stack.state import broker_url, joined
 
 Name = Annotated[str | None, typer.Option("--name", help="This VM's name on the bus (OVERSPILL_VM_NAME).")]
@@ -28,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="vm")
     app.command("worker", help="Run jobs on this machine: the same as `vm`.")(worker)
     app.command()(agent)
+    app.command()(page)
 
 
 def router() -> None:
@@ -58,6 +61,17 @@ def agent(name: Name = None) -> None:
 
     chosen, url = _ready_to_serve(vm_name=name)
     process.run(lambda stop: serve_agent(chosen, url, stop))
+
+
+def page() -> None:
+    """Serve the page, the dashboard and the HTTP API."""
+    lacking = extras.said_missing("page")
+    if lacking is not None:
+        raise SetupError(f"The page can't be served here: {lacking}.")
+    from ui.web.server import serve_page  # noqa: PLC0415
+
+    chosen, url = _ready_to_serve()
+    process.run(lambda stop: serve_page(chosen, url, stop))
 
 
 def _ready_to_serve(**overrides: Any) -> tuple[settings.Settings, str]:

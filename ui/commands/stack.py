@@ -14,7 +14,8 @@ import typer
 from bus import settings
 from bus.errors import SetupError
 from ui.stack import state
-from ui.stack.processes import end
+from ui.stack.page import ADDRESS
+from ui.stack.processes import end, serves
 
 _READY_WITHIN_S = 180.0
 _GONE_WITHIN_S = 120.0
@@ -34,9 +35,9 @@ def up(
         bool, typer.Option("--wait", help="Start it in the background and return when everything is ready.")
     ] = False,
 ) -> None:
-    """Start a broker, two VMs, a router and a cloud to overflow into on this machine; Ctrl-C stops all of it.
+    """Start a broker, two VMs, a router, the page and a cloud to overflow into on this machine; Ctrl-C stops all of it.
 
-    The cloud is the Pub/Sub emulator, a service and a bridge; where it can't be had, the rest works without.
+    The cloud is the Pub/Sub emulator, a service and a bridge. What can't be had is said; the rest works without.
     """
     chosen = settings.load()
     if wait:
@@ -98,7 +99,7 @@ def _wait_until_ready(supervisor: "subprocess.Popen[bytes]", state_dir: Path) ->
     while time.monotonic() < deadline:
         stack = state.running(state_dir)
         if stack is not None and stack.ready:
-            print("\n".join([*stack.lacking, "The stack is ready. Try: overspill submit photo.jpg -o sketch"]))
+            print("\n".join([*stack.lacking, what_is_ready(stack)]))
             return
         # One that another `up --wait` started counts as well: ours then ends, and we wait for the other.
         if supervisor.poll() is not None and stack is None:
@@ -106,6 +107,15 @@ def _wait_until_ready(supervisor: "subprocess.Popen[bytes]", state_dir: Path) ->
         time.sleep(0.1)
     end(supervisor, _GONE_WITHIN_S)
     raise SetupError(f"The stack was not ready within {_READY_WITHIN_S:.0f} s.\n{_last_lines(state_dir)}")
+
+
+def what_is_ready(stack: state.Stack) -> str:
+    """The line that ends `up --wait`."""
+    at = stack.environ.get(ADDRESS)
+    if at is not None and not serves(at):
+        return f"The stack is ready; its page, {at}/, is not yet: `overspill doctor` says more."
+    opened = f"Open {at}/, or try" if at else "Try"
+    return f"The stack is ready. {opened}: overspill submit photo.jpg -o sketch"
 
 
 def _last_lines(state_dir: Path) -> str:

@@ -10,6 +10,10 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "caption": ("torch", "transformers"),
     "bridge": ("google.cloud.pubsub_v1", "httpx"),
     "service": ("google.auth", "python_multipart", "starlette", "structlog", "uvicorn"),
+    "page": (
+        *("argon2", "fastapi", "httpx", "joserfc", "nicegui"),
+        *("PIL", "python_multipart", "starlette", "uvicorn"),
+    ),
     "gcs": ("gcsfs",),
     "s3": ("s3fs",),
     "azure": ("adlfs",),
@@ -22,6 +26,7 @@ NEEDED: Final[Mapping[str, str]] = {
     "caption": "where a VM runs",
     "bridge": "where jobs overflow from",
     "service": "where the cloud service runs",
+    "page": "where the page runs",
     "gcs": "for a blob store at gs://",
     "s3": "for a blob store at s3://",
     "azure": "for a blob store at az://",
@@ -48,3 +53,9 @@ def _is_here(module: str) -> bool:
 def remedy(extra: str) -> str:
     """How to install a part."""
     return f"pip install 'overspill[{extra}]'"
+
+
+def said_missing(extra: str) -> str | None:
+    """What is not here of a part, in words, with how to get it; None when all of it is."""
+    modules = missing(extra)
+    return f"{', '.join(modules)} not installed ({remedy(extra)})" if modules else None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bus.events import AnyEvent, BridgeStatus, Heartbeat, RouterStatus
 from ui.stack import cloud
+from ui.stack.page import PAGE, Page
 
 BROKER = "broker"
 ROUTER = "router"
@@ -28,9 +29,14 @@ class Program:
 
 
 def programs(
-    overspill: Sequence[str], environ: Mapping[str, str], cores: int, parts: cloud.Parts, port: int
+    overspill: Sequence[str],
+    environ: Mapping[str, str],
+    cores: int,
+    parts: cloud.Parts,
+    port: int,
+    page: Page | None = None,
 ) -> tuple[Program, ...]:
-    """Router, VMs and what of the cloud is to be, each started through the command line `overspill`.
+    """Router, VMs, what of the cloud is to be, and the page, each started through the command line `overspill`.
 
     `environ` tells all of them the stack's addresses. The VMs share the `cores` processors; the cloud service listens
     on the loopback `port`.
@@ -40,8 +46,9 @@ def programs(
     vms = (Program(name, (*overspill, "vm", "--name", name, "--slots", slots), environ) for name in VMS)
     service = Program(cloud.SERVICE, (*overspill, "cloud-service"), environ | cloud.service_environ(port))
     bridge = Program(cloud.BRIDGE, (*overspill, "bridge"), environ)
+    pages = (Program(PAGE, (*overspill, PAGE), environ | page.environ),) if page else ()
     found = (Program(ROUTER, (*overspill, ROUTER), environ), *vms, service, bridge)
-    return tuple(program for program in found if program.name in {ROUTER, *VMS} | parts.names)
+    return (*(program for program in found if program.name in {ROUTER, *VMS} | parts.names), *pages)
 
 
 def failures_after(failures: int, ran_s: float) -> int:
@@ -64,9 +71,9 @@ def ended(status: int) -> str:
 class Readiness:
     """Which parts of the stack have said that they work."""
 
-    def __init__(self, cloud_parts: frozenset[str] = frozenset()) -> None:
-        """`cloud_parts` are waited for as well, though the stack works without."""
-        self.waiting: frozenset[str] = frozenset({ROUTER, *VMS} | cloud_parts)
+    def __init__(self, others: frozenset[str] = frozenset()) -> None:
+        """`others` are waited for as well, the cloud and the page, though jobs are answered without."""
+        self.waiting: frozenset[str] = frozenset({ROUTER, *VMS} | others)
 
     def note(self, event: AnyEvent) -> str | None:
         """Take in an event; returns the part that is ready because of it, the first time."""
@@ -81,7 +88,7 @@ class Readiness:
 
     @property
     def works(self) -> bool:
-        """Whether jobs are answered: everything works but perhaps the cloud."""
+        """Whether jobs are answered: everything works but perhaps the cloud and the page."""
         return not self.waiting & {ROUTER, *VMS}
 
     @property
@@ -109,12 +116,12 @@ def log_line(name: str, text: str, colour: int | None) -> str:
     return f"\x1b[{colour}m{column}\x1b[0m {text}" if colour is not None else f"{column} {text}"
 
 
-def welcome(log: Path, *, started_broker: bool, amqp_url: str, of_cloud: Sequence[str] = ()) -> tuple[str, ...]:
-    """What to say when everything is ready."""
+def welcome(log: Path, *, started_broker: bool, amqp_url: str, others: Sequence[str] = ()) -> tuple[str, ...]:
+    """What to say when everything is ready; `others` are the lines of the page and of the cloud."""
     return (
         "everything is ready",
         f"broker   {amqp_url}" + ("" if started_broker else " (yours, from AMQP_URL)"),
-        *of_cloud,
+        *others,
         f"logs     {log}",
         "try      overspill submit photo.jpg -o sketch",
     )

@@ -1,6 +1,7 @@
 """Child processes that never outlive us, ports of our own and files for our eyes only."""
 
 import contextlib
+import http.client
 import os
 import random
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bus.errors import SetupError
 
@@ -90,6 +92,17 @@ def answers(address: str, timeout_s: float = 3.0) -> bool:
     host, _, port = address.rpartition(":")
     with contextlib.suppress(OSError, ValueError), socket.create_connection((host.strip("[]"), int(port)), timeout_s):
         return True
+    return False
+
+
+def serves(url: str, timeout_s: float = 2.0) -> bool:
+    """Whether what is at this URL says that it is ready."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    asked = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(asked):
+        asked.request("GET", "/ready")
+        return asked.getresponse().status == http.HTTPStatus.OK
     return False
 
 

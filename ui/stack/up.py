@@ -12,19 +12,19 @@ from typing import IO
 
 from bus.errors import SetupError
 from bus.settings import Settings
-from ui.stack import cloud, emulator, extras, plan, state
+from ui.stack import cloud, emulator, extras, page, plan, state
 from ui.stack.children import Child, ProgramChild, Say
-from ui.stack.processes import free_port
+from ui.stack.processes import LOOPBACK, free_port, is_free
 from ui.stack.ready import Watch
 from ui.stack.servers import Servers
 from ui.stack.supervisor import Supervisor
 
 _COLOURS = {"up": 37, plan.BROKER: 33, plan.ROUTER: 36, "vm1": 32, "vm2": 35}
-_COLOURS |= {cloud.EMULATOR: 33, cloud.SERVICE: 34, cloud.BRIDGE: 36}
-_EXTRA_OF = {cloud.SERVICE: "service", cloud.BRIDGE: "bridge"}
+_COLOURS |= {cloud.EMULATOR: 33, cloud.SERVICE: 34, cloud.BRIDGE: 36, page.PAGE: 35}
+_EXTRA_OF = {cloud.SERVICE: "service", cloud.BRIDGE: "bridge", page.PAGE: "page"}
 _LOG_BYTES = 5 << 20
-_CLOUD_READY_WITHIN_S = 15.0
-"""Waited for the cloud, once the rest works. It comes when it comes: jobs are answered without."""
+_OTHERS_READY_WITHIN_S = 20.0
+"""Waited for the cloud and the page, once the rest works. They come when they come: jobs are answered without."""
 _SETTLES_WITHIN_S = 15.0
 """After its last job a VM still has its answers confirmed."""
 
@@ -41,7 +41,10 @@ class Up:
         self._say = say
         self._cores = cores
         self._overspill = overspill
-        self._parts = cloud.parts(settings, _missing())
+        missing = _missing()
+        self._parts = cloud.parts(settings, missing)
+        self._page = None if page.PAGE in missing else page.page(settings, page.port(settings, is_free, free_port))
+        self._lacking = (*self._parts.lacking, *page.lacking(missing.get(page.PAGE)))
         self._stack = state.ours()
         self._servers = Servers(settings.state_dir, say)
         self._programs: list[Child] = []
@@ -64,13 +67,13 @@ class Up:
             self._say("up", "stopped")
 
     async def _start(self, supervisor: Supervisor) -> None:
-        for line in self._parts.lacking:
+        for line in self._lacking:
             self._say("up", line)
         port = free_port()
         chosen = self._servers.spawn(self._settings, self._parts, port)
         # Together with the broker: they load for seconds, and wait for it by themselves.
         addresses = state.addresses(chosen)
-        for program in plan.programs(self._overspill, addresses, self._cores, self._parts, port):
+        for program in plan.programs(self._overspill, addresses, self._cores, self._parts, port, self._page):
             child = ProgramChild(program, self._environ, self._say)
             self._programs.append(child)
             supervisor.keep(child)
@@ -78,7 +81,8 @@ class Up:
             supervisor.keep(server)
         if not await supervisor.unless_stopped(self._broker_answers(supervisor)):
             return
-        self._note(replace(self._stack, environ=addresses, lacking=list(self._parts.lacking)))
+        told = {**addresses, **page.address(self._page)}
+        self._note(replace(self._stack, environ=told, lacking=list(self._lacking)))
         if await supervisor.unless_stopped(self._ready(chosen, port)):
             self._note(replace(self._stack, ready=True))
 
@@ -88,18 +92,25 @@ class Up:
             supervisor.keep(child)
 
     async def _ready(self, chosen: Settings, service_port: int) -> None:
-        """Wait until jobs are answered, and a while for the cloud; then say so. Raises SetupError."""
+        """Wait until jobs are answered, and a while for cloud and page; then say so. Raises SetupError."""
         url = chosen.amqp_url or ""
-        readiness = plan.Readiness(self._parts.names)
-        watch = Watch.of(url, readiness, self._say, service_port=service_port, heartbeat_s=chosen.amqp_heartbeat_s)
+        asked = self._asked(service_port)
+        readiness = plan.Readiness(self._parts.names | asked.keys())
+        watch = Watch.of(url, readiness, self._say, asked=asked, heartbeat_s=chosen.amqp_heartbeat_s)
         self._watching = asyncio.create_task(watch.run())
         await _first(self._watching, watch.works)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(watch.complete.wait(), _CLOUD_READY_WITHIN_S)
+            await asyncio.wait_for(watch.complete.wait(), _OTHERS_READY_WITHIN_S)
         log = state.log_file(chosen.state_dir)
-        of_cloud = cloud.welcome(self._parts, chosen, readiness.waiting)
-        for line in plan.welcome(log, started_broker=bool(self._servers.brokers), amqp_url=url, of_cloud=of_cloud):
+        late = readiness.waiting
+        others = (*cloud.welcome(self._parts, chosen, late - {page.PAGE}), *page.welcome(self._page, late))
+        for line in plan.welcome(log, started_broker=bool(self._servers.brokers), amqp_url=url, others=others):
             self._say("up", line)
+
+    def _asked(self, service_port: int) -> dict[str, str]:
+        """Where the parts are that say over HTTP alone whether they are ready."""
+        service = {cloud.SERVICE: f"http://{LOOPBACK}:{service_port}"} if self._parts.service else {}
+        return service | ({page.PAGE: self._page.asked_at} if self._page else {})
 
     async def _stop_watching(self) -> None:
         if self._watching is not None:
@@ -121,11 +132,8 @@ async def _first(task: "asyncio.Task[None]", event: asyncio.Event) -> None:
 
 
 def _missing() -> dict[str, str]:
-    """Which parts of the cloud can't run on this machine, and the remedy."""
-    found = {}
-    for part in (cloud.SERVICE, cloud.BRIDGE):
-        if modules := extras.missing(_EXTRA_OF[part]):
-            found[part] = f"{', '.join(modules)} not installed ({extras.remedy(_EXTRA_OF[part])})"
+    """Which parts can't run on this machine, and the remedy."""
+    found = {part: said for part, extra in _EXTRA_OF.items() if (said := extras.said_missing(extra))}
     try:
         emulator.find()
     except SetupError as error:

@@ -110,8 +110,13 @@ def test_parameters_of_a_content_type_are_not_the_callers_concern() -> None:
     assert outcome.parcel.attributes["content_type"] == "application/json"
 
 
+OF_THE_SERVICE = frozenset({401, 403, 429, 503})
+"""With these a service says something of itself, and nothing of the job; so does the page, whose problems they are."""
+
+
 @pytest.mark.parametrize(
-    "kind", [kind for kind in Kind if kind is not Kind.UNKNOWN_OPERATION and kind.value.status != 429]
+    "kind",
+    [kind for kind in Kind if kind is not Kind.UNKNOWN_OPERATION and kind.value.status not in OF_THE_SERVICE],
 )
 def test_a_problem_of_ours_is_an_answer(kind: Kind) -> None:
     said = problem(kind)

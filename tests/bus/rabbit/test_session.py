@@ -9,11 +9,10 @@ from pika.exceptions import ChannelClosedByClient, ConnectionWrongStateError
 from bus.errors import BusError, Disconnected, Refused, Unroutable
 from bus.messages import Message
 from bus.rabbit import Bus
-from bus.rabbit import session as sessions
-from bus.rabbit.session import Session, asking, counts, parameters
+from bus.rabbit.session import Session, asking, parameters
 from bus.topology import Queue, Topology
 from tests.bus.rabbit.conftest import WORK
-from tests.bus.rabbit.foreign import Foreign, eventually, network
+from tests.bus.rabbit.foreign import Foreign, network
 
 pytestmark = pytest.mark.broker
 
@@ -128,42 +127,6 @@ def channels(bus: Bus) -> int:
     connection = opened(bus)._connection
     assert connection is not None
     return len(connection._channels)
-
-
-async def test_a_question_leaves_no_channel_behind(bus: Bus) -> None:
-    before = channels(bus)
-    assert await bus.depths(["work", "nowhere"]) == {"work": 0, "nowhere": None}
-    with pytest.raises(TimeoutError, match="queue work does not answer"):
-        await counts(opened(bus), "work", timeout_s=0.0)
-    await eventually(lambda: channels(bus) == before)
-    assert bus.connected
-
-
-async def test_a_channel_that_opens_too_late_is_closed(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with network(amqp_url) as between, Bus(between.url, name="test", topology=WORK) as bus:
-        before = channels(bus)
-        between.freeze()
-        monkeypatch.setattr(sessions, "_OPEN_TIMEOUT_S", 0.1)
-        with pytest.raises(BusError, match="rabbitmq-diagnostics"):
-            await bus.counts("work")
-        between.mend()
-        await eventually(lambda: channels(bus) == before)
-        assert bus.connected
-
-
-async def test_questions_that_a_lost_connection_leaves_unanswered_are_told(amqp_url: str) -> None:
-    async with network(amqp_url) as between, Bus(between.url, name="test", topology=WORK) as bus:
-        asked = [asyncio.ensure_future(bus.counts("work")) for _ in range(5)]
-        await asyncio.sleep(0)
-        between.cut()
-        told = await asyncio.gather(*asked, return_exceptions=True)
-        assert {type(answer) for answer in told} == {Disconnected}
-
-
-async def test_a_question_to_a_connection_that_is_closing_is_told_so(bus: Bus) -> None:
-    opened(bus).close()
-    with pytest.raises(Disconnected, match="the connection was lost while asking for work"):
-        await bus.depths(["work"])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bus.events import BridgeStatus
-from ui.commands.bridge_view import active_of, bridge_lines
+from ui.commands.bridge_view import bridge_lines
 
 
 def bridge(name: str = "bridge a 1", **said: Any) -> BridgeStatus:
@@ -12,7 +12,6 @@ def bridge(name: str = "bridge a 1", **said: Any) -> BridgeStatus:
 
 def test_without_a_bridge_there_is_nothing_to_tell() -> None:
     assert bridge_lines([]) == []
-    assert active_of([]) is None
 
 
 def test_a_bridge_that_works_with_its_caps() -> None:
@@ -39,8 +38,3 @@ def test_a_bridge_without_caps_that_has_done_nothing_yet() -> None:
 def test_why_a_bridge_holds_back_is_told() -> None:
     (line,) = bridge_lines([bridge(state="broken", reason="5 of 6 jobs failed")])
     assert line.startswith("Bridge: bridge a 1, broken: 5 of 6 jobs failed, 0 jobs")
-
-
-def test_of_two_that_say_they_are_active_the_one_heard_last_is_believed() -> None:
-    new, killed = bridge("new"), bridge("killed")
-    assert active_of([bridge("standby", active=False), new, killed]) == new

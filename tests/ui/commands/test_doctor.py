@@ -1,5 +1,6 @@
 """`overspill doctor`, for real."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from bus.settings import Settings
 from tests.ui.commands.conftest import Overspill
 from ui.commands.doctor import examine, has_plugins
 from ui.commands.findings import Finding
+from ui.stack import state
 
 
 @pytest.mark.broker
@@ -48,6 +50,12 @@ def test_an_emulator_that_does_not_answer_fails(tmp_path: Path) -> None:
     chosen = Settings(pubsub_emulator_host="127.0.0.1:1", state_dir=tmp_path)
     found = [finding for finding in examine(chosen) if finding.subject == "Pub/Sub emulator"]
     assert (found[0].level, found[0].detail) == ("fail", "none answers at 127.0.0.1:1.")
+
+
+def test_the_page_of_a_running_stack_is_asked_whether_it_is_ready(tmp_path: Path) -> None:
+    state.write(tmp_path, replace(state.ours(), environ={"PAGE_URL": "http://127.0.0.1:1"}))
+    found = next(finding for finding in examine(Settings(state_dir=tmp_path)) if finding.subject == "page")
+    assert (found.level, found.detail) == ("fail", "does not say at http://127.0.0.1:1/ready that it is ready.")
 
 
 def test_plugins_are_found_where_packages_put_them(tmp_path: Path) -> None:

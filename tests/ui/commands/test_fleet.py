@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.ui.commands.conftest import Overspill
-from ui.commands.fleet_view import NO_ROUTER, NO_VM
+from ui.fleet.look import NO_ROUTER, NO_VM
 
 
 @pytest.mark.journey

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,9 @@ from bus.messages import Message
 from bus.rabbit import Bus
 from bus.settings import Settings
 from bus.topology import EVENTS, HEARTBEATS, shared
-from ui.commands.fleet_look import looks, show_lines, show_table
+from ui.commands.fleet_look import looks, page_seen, show_lines, show_table
+from ui.commands.fleet_view import PageSeen
+from ui.stack import state
 
 pytestmark = pytest.mark.broker
 STANDBY = RouterStatus(router="router b 2", at_ms=0, routed=0, active=False)
@@ -47,6 +51,17 @@ async def test_a_look_holds_all_that_is_said(amqp_url: str) -> None:
     assert first.depths["lane.00"] == 0
 
 
+def test_the_page_seen_is_that_of_the_stack_on_this_broker(tmp_path: Path) -> None:
+    chosen = Settings(state_dir=tmp_path)
+    assert page_seen(chosen, "amqp://stack") is None
+
+    told = {"AMQP_URL": "amqp://stack", "PAGE_URL": "http://127.0.0.1:1"}
+    state.write(tmp_path, replace(state.ours(), environ=told))
+
+    assert page_seen(chosen, "amqp://stack") == PageSeen("http://127.0.0.1:1", ready=False)
+    assert page_seen(chosen, "amqp://another") is None
+
+
 @pytest.mark.parametrize("watch", [False, True])
 async def test_lines_for_programs(amqp_url: str, capsys: pytest.CaptureFixture[str], *, watch: bool) -> None:
     chosen = Settings(beat_interval_s=0.1)
@@ -63,9 +78,17 @@ async def test_lines_for_programs(amqp_url: str, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("watch", [False, True])
-async def test_a_table_for_people(amqp_url: str, capsys: pytest.CaptureFixture[str], *, watch: bool) -> None:
+async def test_a_table_for_people(
+    amqp_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, watch: bool
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what is watched is drawn as it changes on a terminal alone
+    monkeypatch.setenv("TERM", "xterm")
     showing = asyncio.create_task(show_table(Settings(beat_interval_s=0.1), amqp_url, watch=watch))
-    await asyncio.wait({showing}, timeout=None if not watch else 3)
+    if not watch:
+        await showing
+    said = ""
+    while "No router is heard" not in said:
+        said += capsys.readouterr().out
+        await asyncio.sleep(0.1)
     showing.cancel()
     await asyncio.gather(showing, return_exceptions=True)
-    assert "No router is heard" in capsys.readouterr().out

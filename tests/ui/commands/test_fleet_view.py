@@ -4,26 +4,12 @@ import io
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from bus.events import BridgeStatus, Heartbeat, RouterStatus, UserBacklog
 from telemetry.fleet import Fleet
-from ui.commands.fleet_view import (
-    NO_ACTIVE,
-    NO_ROUTER,
-    NO_VM,
-    Look,
-    Thresholds,
-    as_json,
-    as_told,
-    counts,
-    percent,
-    queues_of,
-    reasons,
-    render,
-    router_lines,
-)
+from ui.commands.fleet_view import Thresholds, as_json, percent, render, router_lines
+from ui.fleet.look import NO_ACTIVE, NO_ROUTER, NO_VM, Look, PageSeen, as_told, counts, reasons
 
 THRESHOLDS = Thresholds(cpu=40, ram=90)
 ROUTER = RouterStatus(router="router a 1", at_ms=0, routed=7, waiting={"caption": "no VM serves caption"})
@@ -58,6 +44,16 @@ def test_a_vm_is_a_row() -> None:
     assert row.split() == ["vm1", "ready", "12", "%", "!95", "%", "1/2", "1/3", "0.5", "s", "sketch"]
 
 
+def test_the_page_is_named_and_whether_it_is_ready() -> None:
+    at = "http://127.0.0.1:8600"
+    ready, late = (replace(look_at(beat_of()), page=PageSeen(at, ready)) for ready in (True, False))
+    assert f"Page: {at}/\n" in shown(ready)
+    assert f"Page: {at}/ is not ready; `overspill doctor` says more\n" in shown(late)
+    assert as_json(late)["page"] == {"url": at, "ready": False}
+    assert "Page:" not in shown(look_at())
+    assert as_json(look_at())["page"] is None
+
+
 def test_what_is_not_served_and_why_jobs_wait_is_told() -> None:
     text = shown(look_at(beat_of()))
     assert "- vm1 doesn't serve caption: needs torch" in text
@@ -83,11 +79,6 @@ def test_queues_are_summed() -> None:
         "dead": 6,
     }
     assert "lanes 5" in shown(look)
-
-
-def test_every_queue_is_counted_those_of_the_vms_too() -> None:
-    queues = queues_of(look_at(beat_of("vm7")).vms)
-    assert {"lane.00", "lane.15", "parked.sketch", "overflow", "dead", "vm.vm7"} <= set(queues)
 
 
 def test_the_look_for_programs() -> None:
@@ -179,13 +170,6 @@ def test_a_quarantined_vm_is_told_with_the_reason() -> None:
     assert reasons(look) == ["vm2 is quarantined: its worker is stuck"]
     assert [row_of(name, look)[1] for name in ("vm1", "vm2")] == ["ready", "quarantined"]
     assert as_json(look)["vms"][1]["reason"] == "its worker is stuck"
-
-
-@pytest.mark.parametrize("told", [{"drained": ("vm1",)}, {"quarantined": {"vm1": "stuck"}}])
-def test_a_lost_vm_is_lost_whatever_was_asked(told: dict[str, Any]) -> None:
-    (view,) = look_at(beat_of()).vms
-    lost = view._replace(state="lost")
-    assert as_told([lost], router_of(**told)) == [lost]
 
 
 def row_of(vm: str, look: Look) -> list[str]:

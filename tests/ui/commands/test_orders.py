@@ -13,7 +13,8 @@ from bus.topology import CONTROL_ROUTER, DEFAULT_EXCHANGE, shared
 from tests.bus.rabbit.foreign import PATIENCE_S, Foreign, eventually
 from tests.ui.commands.conftest import Overspill
 from ui.commands.jobs import me
-from ui.commands.orders import NO_ANSWER, Order, give
+from ui.commands.orders import give
+from ui.fleet.orders import NO_ANSWER, Order
 
 pytestmark = pytest.mark.broker
 

@@ -9,12 +9,13 @@ import sys
 import pytest
 
 from tests.ui.commands.conftest import Overspill
+from ui.stack.processes import die_with_us
 
 pytestmark = pytest.mark.journey
 
 
 def test_an_agent_is_watched_and_given_no_jobs(overspill: Overspill, amqp_url: str) -> None:
-    command = [sys.executable, "-m", "ui.cli", "agent", "--name", "watched"]
+    command = die_with_us([sys.executable, "-m", "ui.cli", "agent", "--name", "watched"])  # also when the test fails
     with subprocess.Popen(command, env={**os.environ, "AMQP_URL": amqp_url}, stderr=subprocess.DEVNULL) as agent:
         told: dict[str, list[dict[str, object]]] = {"vms": []}
         while not told["vms"]:

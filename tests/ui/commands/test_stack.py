@@ -20,6 +20,7 @@ from ui.stack.up import alone
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OVERSPILL_STATE_DIR", str(tmp_path))
     monkeypatch.delenv("AMQP_URL", raising=False)
+    monkeypatch.setenv("OVERSPILL_PAGE_PORT", "0")
     monkeypatch.setattr(commands, "_OVERSPILL", stand_in.HERE)
     return tmp_path
 
@@ -59,6 +60,13 @@ def test_waiting_for_a_stack_that_is_ready_is_short(
     assert "runs already" in capsys.readouterr().out
 
 
+def test_when_all_is_ready_it_is_said_where_the_page_is_unless_it_is_late(state_dir: Path) -> None:
+    stack = replace(state.ours(), environ={"PAGE_URL": "http://127.0.0.1:1"})
+
+    assert commands.what_is_ready(stack).startswith("The stack is ready; its page, http://127.0.0.1:1/, is not yet")
+    assert commands.what_is_ready(state.ours()).startswith("The stack is ready. Try: overspill submit")
+
+
 def test_a_stack_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "_OVERSPILL", (sys.executable, "-c", "print('no luck today')"))
 
@@ -90,5 +98,8 @@ def test_up_in_the_background_returns_when_ready_and_down_ends_it(
     said = capsys.readouterr().out
     assert "no cloud: it is turned off (OVERSPILL_CLOUD=none)" in said
     assert f"AMQP_URL={amqp_url}\n" in said
+    page = stack.environ["PAGE_URL"]
+    assert f"PAGE_URL={page}\n" in said
+    assert f"The stack is ready. Open {page}/, or try:" in said
     assert state.running(state_dir) is None
     assert replace(stack).alive is False

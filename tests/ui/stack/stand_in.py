@@ -1,6 +1,7 @@
 """A stand-in for the `overspill` command whose programs only say that they are there, so that it starts at once.
 
-`stand_in.py up` is the real `up` with these; settings come from the environment as always.
+`stand_in.py up` is the real `up` with these; settings come from the environment as always. There, STAND_IN_LACKS names
+an optional part that is not installed.
 """
 
 import asyncio
@@ -15,10 +16,12 @@ from bus import settings
 from bus.events import BridgeStatus, Heartbeat, RouterStatus, event_message, heartbeat_key
 from bus.messages import Message
 from bus.topology import EVENTS, HEARTBEATS
-from ui.stack import state
+from ui.stack import extras, state
 from ui.stack.up import Up, alone, merged_log
 
 HERE = (sys.executable, __file__)
+SERVE_AT = {"cloud-service": "PORT", "page": "OVERSPILL_PAGE_PORT"}
+"""Who says over HTTP that it is ready, and the variable that tells it the port."""
 
 
 def say(line: str) -> None:
@@ -50,7 +53,7 @@ def message(arguments: list[str]) -> tuple[str, Message]:
 
 
 class Service(BaseHTTPRequestHandler):
-    """A cloud service that is ready."""
+    """A cloud service, or a page, that is ready."""
 
     def do_GET(self) -> None:
         self.send_response(200 if self.path == "/ready" else 404)
@@ -59,8 +62,8 @@ class Service(BaseHTTPRequestHandler):
 
 def say_that_we_are_there(arguments: list[str]) -> None:
     say(f"my pid is {os.getpid()}")
-    if arguments[0] == "cloud-service":
-        HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Service).serve_forever()
+    if arguments[0] in SERVE_AT:
+        HTTPServer(("127.0.0.1", int(os.environ[SERVE_AT[arguments[0]]])), Service).serve_forever()
     exchange, said = message(arguments)
     connection = pika.BlockingConnection(pika.URLParameters(os.environ["AMQP_URL"]))
     channel = connection.channel()
@@ -73,6 +76,7 @@ def say_that_we_are_there(arguments: list[str]) -> None:
 
 def up() -> None:
     chosen = settings.load()
+    extras.EXTRAS = {**extras.EXTRAS, os.environ.get("STAND_IN_LACKS", ""): ("no_such_module",)}  # type: ignore[misc]  # what is Final is for others
     log = state.log_file(chosen.state_dir)
     with alone(chosen.state_dir), merged_log(log, say, colour=False) as told:
         asyncio.run(Up(chosen, os.environ, told, cores=2, overspill=HERE).run())

@@ -17,6 +17,13 @@ def test_what_is_not_here_is_named_with_how_to_get_it(monkeypatch: pytest.Monkey
     assert extras.remedy("s3") == "pip install 'overspill[s3]'"
 
 
+def test_what_is_not_here_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "EXTRAS", {"page": ("no_a", "no_b"), "s3": ("json",)})
+
+    assert extras.said_missing("page") == "no_a, no_b not installed (pip install 'overspill[page]')"
+    assert extras.said_missing("s3") is None
+
+
 def test_a_part_needs_the_parts_it_is_made_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extras, "EXTRAS", {"bridge": ("no_a",), "vm": ("no_b",), "service": ("no_c",)})
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bus.events import BridgeStatus, Heartbeat, RouterStatus, VmEvent
 from ui.stack import plan
 from ui.stack.cloud import BRIDGE, SERVICE, Parts
+from ui.stack.page import PAGE, Page
 from ui.stack.plan import Readiness
 
 ROUTER = RouterStatus(router="r", at_ms=0, routed=0)
@@ -48,6 +49,18 @@ def test_its_cloud_is_a_service_of_one_slot_and_a_bridge() -> None:
     assert bridge.command == ("overspill", "bridge")
     assert bridge.environ.items() >= ADDRESSES.items()
     assert "PORT" not in bridge.environ
+
+
+def test_its_page_is_told_its_port_and_who_may_use_it() -> None:
+    at = "http://127.0.0.1:8600"
+    *_, page = plan.programs(["overspill"], ADDRESSES, 8, Parts(), 4000, Page(8600, at, at, "open"))
+
+    assert (page.name, page.command) == (PAGE, ("overspill", "page"))
+    assert page.environ.items() >= {
+        *ADDRESSES.items(),
+        ("OVERSPILL_PAGE_PORT", "8600"),
+        ("OVERSPILL_PAGE_LOGIN", "open"),
+    }
 
 
 @pytest.mark.parametrize(("cores", "slots"), [(1, "1"), (2, "1"), (3, "1"), (4, "2"), (16, "8")])
@@ -118,7 +131,7 @@ def test_a_log_line_names_its_program_in_a_column() -> None:
 
 
 def test_the_welcome_says_what_to_try_and_whose_broker_it_is() -> None:
-    ours = "\n".join(plan.welcome(Path("stack.log"), started_broker=True, amqp_url="amqp://b", of_cloud=["cloud x"]))
+    ours = "\n".join(plan.welcome(Path("stack.log"), started_broker=True, amqp_url="amqp://b", others=["cloud x"]))
     theirs = "\n".join(plan.welcome(Path("stack.log"), started_broker=False, amqp_url="amqp://b"))
 
     assert "overspill submit photo.jpg -o sketch" in ours

@@ -15,8 +15,8 @@ from bus.topology import EVENTS, HEARTBEATS, shared
 from tests.ui.stack.stand_in import Service
 from ui.stack.cloud import BRIDGE, SERVICE
 from ui.stack.plan import Readiness
-from ui.stack.processes import free_port
-from ui.stack.ready import Watch, serves
+from ui.stack.processes import free_port, serves
+from ui.stack.ready import Watch
 
 BEATS = tuple(
     Heartbeat(
@@ -61,7 +61,11 @@ async def test_a_stack_works_before_its_cloud_does_and_is_complete_after(amqp_ur
     works += [(HEARTBEATS, event_message(beat, heartbeat_key(beat.vm))) for beat in BEATS]
     with service() as port:
         watch = Watch.of(
-            amqp_url, readiness, lambda name, text: said.append(f"{name} {text}"), service_port=port, heartbeat_s=5
+            amqp_url,
+            readiness,
+            lambda name, text: said.append(f"{name} {text}"),
+            asked={SERVICE: f"http://127.0.0.1:{port}"},
+            heartbeat_s=5,
         )
         watching = asyncio.create_task(watch.run())
         telling = [asyncio.create_task(tell(amqp_url, *works))]
@@ -80,5 +84,7 @@ async def test_a_stack_works_before_its_cloud_does_and_is_complete_after(amqp_ur
 
 def test_a_service_is_ready_when_it_says_so() -> None:
     with service() as port:
-        assert serves(port)
-    assert not serves(free_port())
+        assert serves(f"http://127.0.0.1:{port}")
+        assert serves(f"http://localhost:{port}")
+        assert not serves(f"https://127.0.0.1:{port}")
+    assert not serves(f"http://127.0.0.1:{free_port()}")

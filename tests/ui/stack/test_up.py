@@ -12,16 +12,18 @@ import pytest
 from bus.errors import SetupError
 from tests.ui.stack import stand_in
 from ui.stack import state
-from ui.stack.processes import listens
+from ui.stack.processes import listens, serves
 from ui.stack.rabbitmq import PrivateBroker
 from ui.stack.up import alone, merged_log
 
 ROOT = Path(__file__).parents[3]
+CHOSEN = {"OVERSPILL_CLOUD": "none", "OVERSPILL_PAGE_PORT": "0"}
+"""Other tests run at the same time: two stacks that start at once would both find the usual port free."""
 
 
 @contextmanager
 def up(state_dir: Path, **environ: str) -> Iterator["subprocess.Popen[str]"]:
-    inherited = {key: value for key, value in os.environ.items() if key != "AMQP_URL"} | {"OVERSPILL_CLOUD": "none"}
+    inherited = {key: value for key, value in os.environ.items() if key != "AMQP_URL"} | CHOSEN
     process = subprocess.Popen(
         [*stand_in.HERE, "up"],
         env=inherited | {"OVERSPILL_STATE_DIR": str(state_dir), "PYTHONPATH": str(ROOT)} | environ,
@@ -54,11 +56,13 @@ def pids(said: list[str]) -> dict[str, int]:
 def test_a_stack_gets_ready_mends_itself_and_leaves_nothing(amqp_url: str, tmp_path: Path) -> None:
     with up(tmp_path, AMQP_URL=amqp_url) as process:
         started = pids(until(process, "everything is ready"))
-        assert started.keys() == {"router", "vm1", "vm2"}
+        assert started.keys() == {"router", "vm1", "vm2", "page"}
         stack = state.running(tmp_path)
         assert stack is not None
         told = {"AMQP_URL": amqp_url, "OVERSPILL_CLOUD": "none", "OVERSPILL_BLOBS": f"file://{tmp_path}/blobs"}
-        assert stack.environ == told
+        assert stack.environ == told | {"PAGE_URL": stack.environ["PAGE_URL"]}
+        assert serves(stack.environ["PAGE_URL"])
+        assert f"up     | page     {stack.environ['PAGE_URL']}/" in until(process, "page     ")
 
         os.kill(started["vm1"], signal.SIGKILL)
         assert any(line.startswith("vm1    | killed; starting it again") for line in until(process, "again in"))
@@ -77,9 +81,17 @@ def test_a_stack_gets_ready_mends_itself_and_leaves_nothing(amqp_url: str, tmp_p
 
 
 @pytest.mark.broker
-def test_a_stack_without_a_cloud_says_so_and_one_with_a_cloud_where_it_is(amqp_url: str, tmp_path: Path) -> None:
-    with up(tmp_path / "without", AMQP_URL=amqp_url) as process:
-        assert any("OVERSPILL_CLOUD=none" in line for line in until(process, "everything is ready"))
+def test_a_stack_without_cloud_and_page_says_so_and_one_with_a_cloud_where_it_is(amqp_url: str, tmp_path: Path) -> None:
+    with up(tmp_path / "without", AMQP_URL=amqp_url, STAND_IN_LACKS="page") as process:
+        said = until(process, "everything is ready")
+        assert any("OVERSPILL_CLOUD=none" in line for line in said)
+        assert (
+            "up     | no page: no_such_module not installed (pip install 'overspill[page]'); the rest works without"
+            in said
+        )
+        stack = state.running(tmp_path / "without")
+        assert stack is not None
+        assert "PAGE_URL" not in stack.environ
         process.send_signal(signal.SIGTERM)
 
     elsewhere = {"OVERSPILL_CLOUD": "http", "OVERSPILL_CLOUD_SERVICES": "http://pool.example"}
@@ -109,7 +121,7 @@ def test_a_killed_supervisor_takes_its_children_with_it_and_the_next_finds_the_b
         until(process, "everything is ready")
         again = state.running(tmp_path)
         assert again is not None
-        assert again.environ == stack.environ
+        assert again.environ["AMQP_URL"] == stack.environ["AMQP_URL"]
         process.send_signal(signal.SIGINT)
         assert process.wait() == 0
     port = int(again.environ["AMQP_URL"].rpartition(":")[2].partition("/")[0])

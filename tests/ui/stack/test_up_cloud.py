@@ -33,6 +33,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     need_package("google.cloud.pubsub_v1", "service")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("OVERSPILL_", "AMQP_", "PUBSUB_"))}
     chosen = {"OVERSPILL_CPU_THRESHOLD": "0", "OVERSPILL_OPERATIONS": "sketch", "OVERSPILL_STATE_DIR": str(tmp_path)}
+    chosen["OVERSPILL_PAGE_PORT"] = "0"  # beside other tests the usual one may be taken at any moment
     return clean | chosen | {"PYTHONPATH": str(ROOT)}
 
 

@@ -1,0 +1,115 @@
+"""What a dead letter tells, and how it becomes a job again. Pure."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bus.errors import BadInput
+from bus.messages import ANONYMOUS, Attempt, Job, Message, cut
+from bus.topology import OPERATIONS
+
+MOST_REPLAYS: Final = 3
+"""How often a job is sent again before an operator must insist: what dies each time does not mend by itself."""
+_MOST_TEXT: Final = 1000
+_HASHED_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One job in the dead queue. Its picture is told by its size alone."""
+
+    id: str
+    """Made of what the letter holds, 32 hex digits: it stays the same, and two letters that are alike share it."""
+    job: str
+    """The caller's id of it, which may repeat, or be empty."""
+    user: str
+    operation: str
+    reason: str
+    bytes: int
+    type: str | None
+    """As its sender called it."""
+    site: str
+    claimed: bool
+    """Whether the picture lies in the blob store; it is kept there for a day or so."""
+    dead_ms: int | None
+    """When it died, where that is known."""
+    replays: int
+    history: tuple[Attempt, ...]
+    refused: str | None
+    """Why it can't be sent again, ever; None when it can."""
+
+
+def letter_of(message: Message, now_ms: int) -> Letter:
+    """What a message from the dead queue tells."""
+    headers = message.headers
+    job, refused = _read(message, now_ms)
+    return Letter(
+        id=_digest(message),
+        job=cut(str(message.message_id or "")),
+        user=job.user if job else _told(headers.get("user")) or ANONYMOUS,
+        operation=job.operation if job else _told(headers.get("operation")),
+        reason=_told(headers.get("reason")) or _of_broker(headers),
+        bytes=len(message.body),
+        type=message.content_type and _told(message.content_type),
+        site=job.site if job else "any",
+        claimed=headers.get("claim") is not None,
+        dead_ms=_dead_ms(headers),
+        replays=job.replays if job else 0,
+        history=job.history if job else (),
+        refused=refused,
+    )
+
+
+def again(message: Message, now_ms: int, *, by: str) -> Message:
+    """A dead letter as a job for the lanes: its attempts count anew, its deadline is over, its history goes on.
+
+    `by` is who asked for it. Raises BadInput when it can't be read as a job.
+    """
+    job = Job.from_message(message, now_ms)
+    told = job.failed(at_ms=now_ms, reason=f"sent again out of the dead queue by {by}")
+    anew = {"attempt": 0, "placement": None, "received_ms": None, "deadline_ms": None, "replays": job.replays + 1}
+    return told.model_copy(update=anew).to_message(job.operation, now_ms)
+
+
+def _read(message: Message, now_ms: int) -> tuple[Job | None, str | None]:
+    """The job, and why it can't be sent again."""
+    try:
+        job = Job.from_message(message, now_ms)
+    except BadInput as error:
+        return None, error.problem.detail
+    if job.operation not in OPERATIONS:
+        return job, f"{job.operation!r} is not an operation; there are {', '.join(OPERATIONS)}."
+    if not (job.body or job.claim):
+        return job, "It has no picture."
+    return job, None
+
+
+def _told(value: Any) -> str:
+    """Text that somebody else wrote, as much of it as is worth showing."""
+    return value[:_MOST_TEXT] if isinstance(value, str) else ""
+
+
+def _dead_ms(headers: Mapping[str, Any]) -> int | None:
+    told = headers.get("dead_ms")
+    if isinstance(told, int):
+        return told
+    try:
+        return int(headers["x-death"][0]["time"].timestamp() * 1000)
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return None
+
+
+def _of_broker(headers: Mapping[str, Any]) -> str:
+    """Why the broker itself moved it here."""
+    queue, reason = _told(headers.get("x-first-death-queue")), _told(headers.get("x-first-death-reason"))
+    return f"The broker took it out of {queue}: {reason}." if queue and reason else "No reason is told."
+
+
+def _digest(message: Message) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    properties = (message.message_id, message.correlation_id, message.reply_to, message.timestamp, len(message.body))
+    headers = sorted((str(name), repr(value)) for name, value in message.headers.items())
+    digest.update(repr((properties, headers)).encode(errors="surrogatepass"))
+    digest.update(message.body[:_HASHED_BYTES])
+    return digest.hexdigest()

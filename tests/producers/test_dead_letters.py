@@ -1,0 +1,127 @@
+"""The dead queue on a real broker: looked at unchanged, sent again, taken out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from bus.errors import Disconnected
+from bus.messages import Job, Message
+from bus.rabbit import Bus, Delivery
+from bus.replies import bury
+from bus.topology import DEAD, LANES, lane, shared
+from producers.dead_letters import DeadLetters, NoSuchLetter, NotReplayable
+from tests.bus.rabbit.foreign import Foreign, Network, eventually
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+async def bus(amqp_url: str) -> AsyncIterator[Bus]:
+    async with Bus(amqp_url, name="operator", topology=shared()) as bus:
+        yield bus
+
+
+@pytest.fixture
+def foreign(amqp_url: str, bus: Bus) -> Iterator[Foreign]:
+    with Foreign(amqp_url) as client:
+        yield client
+
+
+async def buried(bus: Bus, *jobs: str, replays: int = 0) -> None:
+    """Let jobs die."""
+    for job in jobs:
+        headers = {"user": "anna", "attempt": 3, "deadline_ms": 5, "replays": replays}
+        await bury(bus, Message(b"picture of " + job.encode(), "sketch", headers, message_id=job), f"{job} failed")
+
+
+async def seen(bus: Bus) -> dict[str, str]:
+    """The letters' ids by their jobs'."""
+    return {letter.job: letter.id for letter in (await DeadLetters(bus).list()).letters}
+
+
+async def in_the_lanes(bus: Bus) -> list[Message]:
+    """What comes out of the lanes, acked."""
+    came: list[Message] = []
+
+    def take(delivery: Delivery) -> None:
+        came.append(delivery.message)
+        bus.ack(delivery)
+
+    for number in range(LANES):
+        await bus.consume(lane(number), take, prefetch=8)
+    await eventually(lambda: came)
+    return came
+
+
+async def test_letters_are_looked_at_and_all_stay(bus: Bus, foreign: Foreign) -> None:
+    await buried(bus, "a", "b", "c")
+    letters = DeadLetters(bus)
+    first, second = await letters.list(), await letters.list(limit=2)
+    assert sorted(letter.reason for letter in first.letters) == ["a failed", "b failed", "c failed"]
+    assert {letter.dead_ms is not None for letter in first.letters} == {True}
+    assert (first.more, second.more, len(second.letters)) == (False, True, 2)
+    assert foreign.depth(DEAD) == 3
+
+
+async def test_a_letter_sent_again_is_a_job_in_a_lane_and_dead_no_more(bus: Bus) -> None:
+    await buried(bus, "a", "b")
+    letter = await DeadLetters(bus).replay((await seen(bus))["a"], by="o")
+    (message,) = await in_the_lanes(bus)
+    job = Job.from_message(message, 9)
+    assert (letter.job, job.id, job.body, job.attempt, job.replays) == ("a", "a", b"picture of a", 0, 1)
+    assert list(await seen(bus)) == ["b"]
+
+
+async def test_it_is_not_sent_again_for_ever_unless_someone_insists(bus: Bus) -> None:
+    await buried(bus, "a", replays=3)
+    letter_id = (await seen(bus))["a"]
+    with pytest.raises(NotReplayable, match="3 times already"):
+        await DeadLetters(bus).replay(letter_id, by="o")
+    assert await seen(bus) == {"a": letter_id}
+    await DeadLetters(bus).replay(letter_id, by="o", force=True)
+    assert await seen(bus) == {}
+
+
+async def test_what_is_no_job_can_only_be_taken_out(bus: Bus) -> None:
+    await bury(bus, Message(b"?", "knit", message_id="a"), "no such operation")
+    letter_id = (await seen(bus))["a"]
+    with pytest.raises(NotReplayable, match="not an operation"):
+        await DeadLetters(bus).replay(letter_id, by="o")
+    assert (await DeadLetters(bus).purge(letter_id, by="o")).job == "a"
+    assert await seen(bus) == {}
+
+
+async def test_a_letter_that_is_not_there_is_told_so(bus: Bus) -> None:
+    await buried(bus, "a")
+    for ask in (DeadLetters(bus).replay, DeadLetters(bus).purge):
+        with pytest.raises(NoSuchLetter):
+            await ask("0" * 32, by="o")
+    assert list(await seen(bus)) == ["a"]
+
+
+async def test_two_pages_at_once_find_every_letter_in_the_end(bus: Bus, amqp_url: str) -> None:
+    await buried(bus, *"abcdef")
+    ids = await seen(bus)
+    async with Bus(amqp_url, name="other", topology=shared()) as other:
+        pages = (DeadLetters(bus), DeadLetters(other))
+        await asyncio.gather(*(pages[n % 2].purge(ids[job], by="o") for n, job in enumerate("abcd")))
+    assert sorted(await seen(bus)) == ["e", "f"]
+
+
+async def test_a_connection_lost_while_they_are_looked_at_loses_none(bus: Bus, amqp_url: str) -> None:
+    await buried(bus, *"abc")
+    network = Network(amqp_url)
+    await network.start()
+    async with Bus(network.url, name="other", topology=shared()) as other:
+        looking = asyncio.create_task(DeadLetters(other).list())
+        await asyncio.sleep(0.01)
+        network.cut()
+        await asyncio.gather(looking, return_exceptions=True)
+        with pytest.raises(Disconnected):
+            await DeadLetters(other).replay("0" * 32, by="o")
+    await network.stop()
+    there: dict[str, str] = {}
+    while len(there) < 3:
+        there = await seen(bus)
+    assert sorted(there) == ["a", "b", "c"]

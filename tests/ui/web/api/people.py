@@ -1,0 +1,31 @@
+"""Somebody who has logged in with a password, as a browser does."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from bus.clock import now_ms
+from tests.ui.web.api.house import House
+from ui.web.people import accounts
+from ui.web.people.accounts import Account
+
+PASSWORD = "correct horse battery"
+
+
+@contextmanager
+def logged_in(house: House, name: str | None = None) -> Iterator[httpx.Client]:
+    """A browser in which somebody new, or who is called `name` already, has logged in."""
+    if name is None:
+        name = f"person-{uuid.uuid4().hex[:12]}"
+        password = house.do(house.web.people._passwords.hashed(PASSWORD))
+        house.do(house.web.people._database.run(accounts.add, Account(name, "user", password, None, None, now_ms())))
+    with house.client() as client:
+        answer = log_in(client, name)
+        assert answer.status_code == 200, answer.text
+        yield client
+
+
+def log_in(client: httpx.Client, name: str, password: str = PASSWORD) -> httpx.Response:
+    return client.post("/login", json={"name": name, "password": password})

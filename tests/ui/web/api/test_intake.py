@@ -1,0 +1,95 @@
+"""From a request to a job: what is refused before a body is read, and which word counts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+import httpx
+import pytest
+from starlette.requests import Request
+
+from bus.errors import BadInput
+from bus.settings import MIB, Settings
+from ui.web.api.intake import most_bytes, take
+from ui.web.jobs.record import Order
+from ui.web.people.person import Person
+
+ANNA = Person("anna", "user", "session")
+
+
+class Page:
+    """The parts of a page as far as a picture comes through them."""
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.people = self.desk = self
+        self.steps: list[str] = []
+
+    def count_job(self, _person: Person) -> None:
+        self.steps.append("counted")
+
+    @contextmanager
+    def upload(self, _person: Person) -> Iterator[None]:
+        self.steps.append("begun")
+        yield
+        self.steps.append("ended")
+
+    def incoming(self, _user: str) -> "Page":
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        pass
+
+    async def write(self, piece: bytes | memoryview) -> None:
+        self.steps.append(bytes(piece).decode())
+
+    async def accept(self, order: Order, _picture: Any) -> Any:
+        self.steps.append("accepted")
+        return SimpleNamespace(record=order)
+
+
+def request(sent: httpx.Request) -> Request:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": sent.read()}
+
+    headers = [(name.lower(), value) for name, value in sent.headers.raw]
+    return Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}, receive)
+
+
+async def taken(page: Page, sent: httpx.Request, given: dict[str, str], **more: Any) -> Any:
+    web: Any = page
+    return (await take(request(sent), web, ANNA, given, **more)).record
+
+
+async def test_a_raw_picture() -> None:
+    page = Page()
+    order = await taken(page, httpx.Request("POST", "http://p", content=b"picture"), {"operation": "sketch"})
+    assert page.steps == ["counted", "begun", "picture", "accepted", "ended"]
+    assert (order.user, order.operation, order.name) == ("anna", "sketch", "")
+
+
+async def test_the_words_of_a_form_and_of_a_path() -> None:
+    form = httpx.Request(
+        "POST", "http://p", files={"image": ("cup.jpg", b"x")}, data={"operation": "caption", "priority": "1"}
+    )
+    order = await taken(Page(), form, {"operation": "sketch", "priority": "9", "site": "local"})
+    assert (order.operation, order.priority, order.site, order.name) == ("caption", 1, "local", "cup.jpg")
+    decided = await taken(Page(), form, {}, decided={"operation": "sketch"}, idempotency_key="k")
+    assert (decided.operation, decided.idempotency_key) == ("sketch", "k")
+
+
+async def test_what_can_be_known_to_be_wrong_is_refused_before_anything_is_read() -> None:
+    page = Page()
+    with pytest.raises(BadInput):
+        await taken(page, httpx.Request("POST", "http://p", content=b"picture"), {"operation": "paint"})
+    assert page.steps == []
+
+
+def test_a_blob_store_takes_larger_pictures(tmp_path: Path) -> None:
+    assert most_bytes(Settings()) == 16 * MIB
+    assert most_bytes(Settings(blobs=tmp_path.as_uri())) == 64 * MIB

@@ -1,0 +1,115 @@
+"""What an operator asks for over HTTP; a router answers on the bus."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from bus.messages import Message
+from bus.rabbit import Bus, Consumer, Delivery
+from bus.replies import bury
+from bus.topology import CONTROL_ROUTER, DEFAULT_EXCHANGE
+from tests.ui.web.api.house import House
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture(scope="module")
+def token(house: House) -> str:
+    return house.token("steering-operator", "operator")
+
+
+@pytest.fixture
+def operator(house: House, token: str) -> Iterator[httpx.Client]:
+    with house.client(token) as client:
+        yield client
+
+
+@pytest.fixture
+def router(house: House) -> Iterator[None]:
+    """Answers each order with its key."""
+    bus: Bus = house.web.bus
+
+    def carry_out(delivery: Delivery) -> None:
+        order = delivery.message
+        said = Message(order.routing_key.encode(), order.reply_to or "", correlation_id=order.correlation_id)
+        bus.publish(DEFAULT_EXCHANGE, said)
+        bus.ack(delivery)
+
+    consumer: Consumer = house.do(bus.consume(CONTROL_ROUTER, carry_out, prefetch=1))
+    yield
+    house.do(bus.cancel(consumer))
+
+
+@pytest.fixture
+def letter(house: House, operator: httpx.Client) -> Iterator[dict[str, object]]:
+    """A dead job, the only one."""
+    message = Message(b"picture", "sketch", {"user": "anna", "attempt": 3}, message_id="cup")
+    house.do(_buried(house, message))
+    (letter,) = operator.get("/api/v1/dead").json()["letters"]
+    yield letter
+    operator.delete(f"/api/v1/dead/{letter['id']}")
+
+
+async def _buried(house: House, message: Message) -> None:
+    await bury(house.web.bus, message, "it failed")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("vms/vm1/drain", "vm.drain.vm1"),
+        ("vms/vm1/resume", "vm.resume.vm1"),
+        ("operations/sketch/pause", "operation.pause.sketch"),
+        ("operations/sketch/resume", "operation.resume.sketch"),
+    ],
+)
+def test_an_order_brings_the_routers_word(operator: httpx.Client, router: None, path: str, said: str) -> None:
+    answer = operator.post(f"/api/v1/{path}")
+    assert (answer.status_code, answer.json()) == (200, {"said": said})
+
+
+@pytest.mark.parametrize("path", ["vms/VM 1/drain", "operations/knit/pause", "vms/vm.*/resume"])
+def test_an_order_that_can_not_be_meant(operator: httpx.Client, path: str) -> None:
+    answer = operator.post(f"/api/v1/{path}")
+    assert (answer.status_code, answer.json()["field"]) == (422, "name")
+
+
+def test_a_dead_job_is_told_with_what_became_of_it(letter: dict[str, object]) -> None:
+    told = {name: letter[name] for name in ("job", "user", "operation", "reason", "bytes", "replays", "refused")}
+    assert told == {
+        "job": "cup", "user": "anna", "operation": "sketch", "reason": "it failed", "bytes": 7, "replays": 0,
+        "refused": None,
+    }  # fmt: skip
+
+
+def test_a_dead_job_is_sent_again_once(operator: httpx.Client, letter: dict[str, object]) -> None:
+    path = f"/api/v1/dead/{letter['id']}/replay"
+    assert operator.post(path).json()["job"] == "cup"
+    again = operator.post(path)
+    assert (again.status_code, again.json()["type"]) == (404, "urn:overspill:problem:not-found")
+    assert operator.get("/api/v1/dead").json() == {"letters": [], "more": False}
+
+
+def test_a_dead_job_is_removed(operator: httpx.Client, letter: dict[str, object]) -> None:
+    assert operator.delete(f"/api/v1/dead/{letter['id']}").status_code == 204
+    assert operator.delete(f"/api/v1/dead/{letter['id']}").status_code == 404
+
+
+def test_what_is_no_job_is_not_sent_again(house: House, operator: httpx.Client) -> None:
+    house.do(_buried(house, Message(b"?", "knit", message_id="odd")))
+    (letter,) = operator.get("/api/v1/dead").json()["letters"]
+    refused = operator.post(f"/api/v1/dead/{letter['id']}/replay")
+    assert (refused.status_code, "not an operation" in refused.json()["detail"]) == (409, True)
+    assert operator.delete(f"/api/v1/dead/{letter['id']}").status_code == 204
+
+
+def test_only_operators_may(anna: httpx.Client) -> None:
+    asked = [
+        anna.post("/api/v1/vms/vm1/drain"),
+        anna.post("/api/v1/operations/sketch/pause"),
+        anna.get("/api/v1/dead"),
+        anna.post(f"/api/v1/dead/{'0' * 32}/replay"),
+        anna.delete(f"/api/v1/dead/{'0' * 32}"),
+    ]
+    assert [answer.status_code for answer in asked] == [403] * 5

@@ -1,0 +1,140 @@
+import asyncio
+import sqlite3
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bus.problems import Kind, Problem
+from tests.bus.rabbit.foreign import eventually
+from tests.ui.web.jobs.office import DAY_MS, NOW, NOWHERE, Office, office_at, record
+from ui.web.jobs import moves, rows
+from ui.web.jobs.book import MOST_EVENTS, Book, Ending
+from ui.web.jobs.record import Counts, Record
+from ui.web.jobs.rows import Wanted
+
+PROBLEM = Problem.of(Kind.EXPIRED, "Late.")
+FAIL: Ending = partial(moves.failed, problem=PROBLEM, now_ms=NOW + 1, kept_ms=DAY_MS)
+
+
+async def written(office: Office, job: Record) -> Record | None:
+    """As it is in the database."""
+    return await office.database.run(rows.one, job.user, job.id)
+
+
+def running(job: Record) -> Record:
+    return job.model_copy(update={"state": "running"})
+
+
+async def test_moves_are_seen_at_once_and_written_soon(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await office.add()
+        office.book.move(running(job))
+        assert await office.state(job) == ["running"]
+        assert await written(office, job) == job
+        await office.book.write()
+        assert await written(office, job) == running(job)
+
+
+async def test_a_restart_takes_up_what_was_written(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job, other = await office.add(1), await office.add(2)
+        office.book.move(running(job))
+        await office.book.end({other.id: FAIL})
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        assert office.book.under_way == {job.id: running(job)}
+        assert await office.state(other) == ["failed"]
+        assert office.allowances.counts("anna") == Counts(1, 200)
+
+
+async def test_a_job_ends_once(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await office.add()
+        done = partial(moves.cancelled, now_ms=NOW + 2, kept_ms=DAY_MS)
+        first, second = await asyncio.gather(office.book.end({job.id: FAIL}), office.book.end({job.id: done}))
+        assert [len(first), len(second)] == [1, 0]
+        assert await office.state(job) == ["failed"]
+        assert await office.book.end({job.id: done, "nobody's": done}) == []
+        assert office.allowances.counts("anna").under_way == 0
+
+
+async def test_a_move_that_comes_while_a_job_ends_does_not_undo_it(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await office.add()
+        office.book.move(running(job))
+        ending = asyncio.ensure_future(office.book.end({job.id: FAIL}))
+        await asyncio.sleep(0)
+        office.book.move(running(job))
+        office.book.show(running(job))
+        await ending
+        await office.book.write()
+        ended = await written(office, job)
+        assert ended is not None
+        assert ended.state == "failed"
+
+
+async def test_a_move_that_is_written_while_a_job_ends_does_not_undo_it(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await office.add()
+        office.book.move(running(job))
+        await asyncio.gather(office.book.end({job.id: FAIL}), office.book.write())
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        assert await office.state(job) == ["failed"]
+
+
+async def test_a_late_move_fills_in_an_ended_job(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await office.add()
+        ended = (await office.book.end({job.id: FAIL}))[0]
+        office.book.move(ended.model_copy(update={"ran_ms": 7}))
+        await office.book.write()
+        assert await written(office, job) == ended.model_copy(update={"ran_ms": 7})
+
+
+async def test_a_disk_that_takes_nothing_ends_no_job_and_loses_no_move(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        jobs = [await office.add(number, name="x" * 200) for number in range(60)]
+        await office.limit(1)
+        long = {"given_up_for": "y" * 20_000}
+        for job in jobs[1:]:
+            office.book.move(job.model_copy(update=long))
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            await office.book.write()
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            await office.book.end({jobs[0].id: lambda job: FAIL(job.model_copy(update=long))})
+        assert await office.state(jobs[0]) == ["accepted"]
+        await office.limit(100_000)
+        await office.book.end({jobs[0].id: FAIL})
+        await eventually(lambda: not office.book._moved)
+        assert await written(office, jobs[5]) == jobs[5].model_copy(update=long)
+        assert await office.state(jobs[0]) == ["failed"]
+
+
+async def test_so_many_events_are_kept(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await office.add()
+        for number in range(MOST_EVENTS + 5):
+            office.book.tell(job.id, number, f"{number}".encode())
+        office.book.tell(job.id, 99, b"x" * 10_000)
+        assert await office.book.events(job.id) == [f"{number}" for number in range(MOST_EVENTS)]
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        office.book.tell(job.id, 100, b"one more")
+        assert len(await office.book.events(job.id)) == MOST_EVENTS
+
+
+async def test_what_is_removed_is_gone_from_everywhere(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await office.add()
+        ended = (await office.book.end({job.id: FAIL}))[0]
+        await office.book.remove([ended], NOW)
+        await office.book.remove([ended], NOW)
+        office.book.move(ended)
+        assert await office.state(job) == ["removed"]
+        assert await office.book.some(Wanted("anna", None, None, 10, None)) == []
+        assert office.allowances.counts("anna") == Counts(0, 0)
+
+
+async def test_one_that_was_never_opened_closes(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        await Book(office.database, office.allowances, office.book._followers).close()
+        assert record().id not in office.book.under_way

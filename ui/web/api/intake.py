@@ -1,0 +1,43 @@
+"""One picture and what is to be done with it, from a request to a job of the desk."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fastapi import Request
+
+from bus.settings import Settings
+from ui.web.api.asking import order_of
+from ui.web.api.forms import boundary_of
+from ui.web.api.receiving import receive
+from ui.web.jobs.record import Accepted
+from ui.web.parts import Web
+from ui.web.people.person import Person
+
+
+def most_bytes(settings: Settings) -> int:
+    """The most bytes a picture may have: a blob store takes larger ones than a message."""
+    return max(settings.max_image_bytes, settings.max_claim_bytes if settings.blobs else 0)
+
+
+async def take(
+    request: Request,
+    web: Web,
+    person: Person,
+    given: Mapping[str, str],
+    *,
+    decided: Mapping[str, str] = MappingProxyType({}),
+    idempotency_key: str | None = None,
+) -> Accepted:
+    """Read the picture and accept the job. Fields of a form go before those `given`, those `decided` before both.
+
+    What can be refused before the body is read is. Raises BadInput and TooMany.
+    """
+    if boundary_of(request.headers.get("content-type", "")) is None:
+        order_of(person, {**given, **decided})
+    web.people.count_job(person)
+    with web.people.upload(person):
+        async with web.desk.incoming(person.name) as picture:
+            came = await receive(request, picture, most_bytes(web.settings))
+            fields = {**given, **came.fields, **decided}
+            fields.setdefault("name", came.file_name or "")
+            return await web.desk.accept(order_of(person, fields, idempotency_key), picture)

@@ -1,0 +1,66 @@
+"""Hearing how jobs get on: routers, VMs and bridges tell each step, and the book moves with them."""
+
+from collections.abc import Callable
+from typing import Final
+
+from bus.clock import now_ms
+from bus.errors import BadInput
+from bus.events import JobEvent, read_event
+from bus.rabbit import Bus, Delivery
+from bus.rabbit.consuming import Consumer
+from bus.topology import EVENTS
+from ui.web.jobs.book import Book
+from ui.web.jobs.moves import is_of, is_worth_keeping, moved
+
+AHEAD: Final = 20_000
+"""Events that wait for us in the broker; beyond that the oldest are dropped."""
+_SHOWN_EVERY_MS: Final = 1000
+"""How often a new place in line is shown."""
+
+
+class Progress:
+    """Listens to the steps of all jobs."""
+
+    def __init__(self, bus: Bus, book: Book, clock_ms: Callable[[], int] = now_ms) -> None:
+        self._bus, self._book, self._clock_ms = bus, book, clock_ms
+        self._shown_ms: dict[str, int] = {}
+        self._consumer: Consumer | None = None
+
+    async def start(self) -> None:
+        """Listen, now or as soon as there is a connection."""
+        self._consumer = await self._bus.listen([(EVENTS, "job.#")], self._on_event, limit=AHEAD)
+
+    async def close(self) -> None:
+        """Listen no more."""
+        if self._consumer is not None:
+            await self._bus.cancel(self._consumer)
+            self._consumer = None
+
+    def _on_event(self, delivery: Delivery) -> None:
+        try:
+            event = read_event(delivery.message.body)
+        except BadInput:
+            return  # whoever made it may be newer than we are
+        if isinstance(event, JobEvent):
+            self.heard(event, delivery.message.body)
+
+    def heard(self, event: JobEvent, document: bytes) -> None:
+        """Move the job that a step is about, if it is one of ours."""
+        record = self._book.known(event.job)
+        if record is None or not is_of(record, event):
+            return
+        after = moved(record, event, self._clock_ms())
+        if is_worth_keeping(record, after):
+            self._book.move(after)
+        elif after is not record and self._is_time_to_show(event.job):
+            self._book.show(after)
+        if event.state != "waiting":
+            self._shown_ms.pop(event.job, None)
+            self._book.tell(event.job, event.at_ms, document)
+
+    def _is_time_to_show(self, job_id: str) -> bool:
+        now = self._clock_ms()
+        if now - self._shown_ms.get(job_id, now - _SHOWN_EVERY_MS) < _SHOWN_EVERY_MS:
+            return False
+        self._shown_ms[job_id] = now
+        return True

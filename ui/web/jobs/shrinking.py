@@ -1,0 +1,106 @@
+"""Smaller pictures for the page, made in a process of their own: a stranger's bytes may crash or hold up a decoder."""
+
+import contextlib
+import os
+import resource
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageOps
+
+from ui.web.jobs.pictures import check_kind
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
+MAX_JPEG_SCANS: Final = 500
+"""A progressive JPEG has about ten; thousands of empty ones keep a decoder busy for minutes."""
+_MEMORY: Final = 2 << 30
+_NICE: Final = 5
+_QUALITY: Final = 80
+_TILE_SIDES: Final = (322, 323)
+_AS_THEY_ARE: Final = {"L", "RGB", "RGBA", "CMYK"}
+_DEEP: Final = ("I;16", "I", "F")
+
+# The header's size is checked below, for every picture; Pillow's own limit would only warn at first.
+Image.MAX_IMAGE_PIXELS = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Make `target`, WebP of at most `side` pixels a side, from `source`; `aside` is its name until it is whole."""
+
+    source: Path
+    target: Path
+    aside: Path
+    side: int
+    most_pixels: int
+
+
+def serve(connection: Connection) -> None:
+    """Do tasks as they come, answering each with None or with what is wrong with the picture, until the other end goes.
+
+    This is the main function of the process.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+    os.nice(_NICE)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            connection.send(attempt(connection.recv()))
+
+
+def attempt(task: Task) -> str | None:
+    """Do one task; returns what is wrong with its picture, if something is."""
+    try:
+        shrink(task)
+    except Exception as error:  # noqa: BLE001 (image parsers raise whatever they run into)
+        return f"{error}"[:200] or type(error).__name__
+    finally:
+        task.aside.unlink(missing_ok=True)
+    return None
+
+
+def shrink(task: Task) -> None:
+    """Do one task. Raises whatever a picture's parser does, and ValueError for what is refused before."""
+    with task.source.open("rb") as file:
+        check_kind(file.read(64))
+    with Image.open(task.source, formats=FORMATS) as image:
+        _check(image, task)
+        smaller = _small(image, task.side)
+        profile = image.info.get("icc_profile") if smaller.mode in {"RGB", "RGBA"} and image.mode != "CMYK" else None
+    task.target.parent.mkdir(mode=0o700, exist_ok=True)
+    smaller.save(task.aside, "WEBP", quality=_QUALITY, method=2, icc_profile=profile or b"")
+    task.aside.rename(task.target)
+
+
+def _check(image: Image.Image, task: Task) -> None:
+    """By what the header says, before any pixel is decoded."""
+    tags = getattr(image, "tag_v2", {})
+    across, down = (int(tags.get(side) or 0) for side in _TILE_SIDES)
+    pixels = max(image.width * image.height, across * down)
+    if not 0 < pixels <= task.most_pixels:
+        raise ValueError(f"it has {pixels:,} pixels; at most {task.most_pixels:,} are shown")
+    if image.format in {"JPEG", "MPO"} and task.source.read_bytes().count(b"\xff\xda") > MAX_JPEG_SCANS:
+        raise ValueError(f"it has more than {MAX_JPEG_SCANS} scans")
+
+
+def _small(image: Image.Image, side: int) -> Image.Image:
+    """Upright, at most `side` pixels a side, its transparency kept."""
+    image.seek(0)
+    orientation = image.getexif().get(0x0112)
+    plain = _plain(image)
+    # A JPEG is decoded at a fraction of its size already.
+    plain.thumbnail((side, side), reducing_gap=2.0)
+    if plain is not image and orientation is not None:
+        plain.getexif()[0x0112] = orientation
+    upright = ImageOps.exif_transpose(plain)
+    return upright.convert("RGB") if upright.mode == "CMYK" else upright
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """In a mode that can be scaled smoothly."""
+    if image.mode.startswith(_DEEP):
+        return image.convert("I").point(lambda value: value / 256).convert("L")
+    if image.mode in _AS_THEY_ARE and "transparency" not in image.info:
+        return image
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")

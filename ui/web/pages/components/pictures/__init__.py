@@ -1,0 +1,1 @@
+"""The components of the work page, and of the page of one job."""

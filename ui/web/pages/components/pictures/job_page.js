@@ -1,0 +1,70 @@
+// The page of one job: its permalink.
+
+import { onMounted, onUnmounted, ref } from "vue";
+import { follow } from "overspill/js/feed.js";
+import { ENDED } from "overspill/js/words.js";
+import { ask, under } from "overspill/js/wire.js";
+import { makeActions } from "overspill/components/pictures/actions.js";
+import Icon from "overspill/components/pictures/icon.js";
+import { makeStore } from "overspill/components/pictures/store.js";
+import Viewer from "overspill/components/pictures/viewer.js";
+
+export default {
+  components: { Icon, Viewer },
+  props: { id: String },
+  template: `
+    <div class="job-page">
+      <p class="crumb"><a href="/">‹ All pictures</a></p>
+      <p v-if="state === 'loading'" class="hush" role="status">Looking for it …</p>
+      <p v-else-if="state === 'gone'" class="hush" role="status">This picture has been removed.</p>
+      <Viewer v-else :item="item" part="picture" :act="act" page>
+        <button v-if="!ended()" type="button" class="button small" @click="act.cancel(item)" :disabled="item.cancelling"><Icon name="stop"/>Cancel</button>
+        <button v-else-if="item.job.state !== 'done'" type="button" class="button small main" @click="retry"><Icon name="retry"/>Retry</button>
+        <button v-if="ended()" type="button" class="button small bare" @click="remove"><Icon name="bin"/>Remove</button>
+      </Viewer>
+    </div>`,
+  setup({ id }) {
+    const store = makeStore();
+    const state = ref("loading");
+    const item = ref(null);
+    const act = makeActions(store, null, () => {});
+    let end = null;
+
+    function hear(job) {
+      store.put(job);
+      item.value = store.find(id);
+      state.value = "here";
+      if (ENDED.has(job.state)) end?.();
+    }
+
+    async function begin() {
+      try {
+        hear(await ask(`/jobs/${id}`));
+        if (!ended()) end = follow(under(`/jobs/${id}/events`), { job: hear, removed: gone, reset: begin });
+      } catch (error) {
+        if (error.problem?.status === 404) gone();
+        else setTimeout(begin, 3000);
+      }
+    }
+
+    function gone() {
+      state.value = "gone";
+      end?.();
+    }
+
+    async function retry() {
+      const job = await ask(`/jobs/${id}/retry`, { method: "POST" });
+      location.assign(job.page);
+    }
+
+    async function remove() {
+      await ask(`/jobs/${id}`, { method: "DELETE" });
+      location.assign("/");
+    }
+
+    const ended = () => ENDED.has(item.value.job.state);
+    onMounted(begin);
+    onUnmounted(() => end?.());
+    return { act, ended, item, remove, retry, state };
+  },
+};
