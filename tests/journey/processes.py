@@ -32,8 +32,9 @@ class Processes:
     def start_router(self, name: str = "router") -> None:
         self._start(name, "router")
 
-    def start_vm(self, name: str, slots: int = 1, operations: str = "sketch") -> None:
-        self._start(name, "vm", "--name", name, "--slots", str(slots), "--operations", operations)
+    def start_vm(self, name: str, slots: int = 1, operations: str = "sketch", **settings: str) -> None:
+        """`settings` are this one's own, over those of all."""
+        self._start(name, "vm", "--name", name, "--slots", str(slots), "--operations", operations, **settings)
 
     def start_bridge(self, name: str = "bridge", **settings: str) -> None:
         """`settings` are this one's own, over those of all."""

@@ -81,11 +81,11 @@ def role(name: Name, role: RoleName) -> None:
 
 
 def remove(name: Name) -> None:
-    """Remove an account with its logins and API tokens. Its pictures go when their time has come."""
+    """Remove an account with its logins, API tokens, webhooks, jobs and pictures."""
     chosen = _settings()
     account = _the_one(chosen, name)
-    _do(chosen, accounts.remove, account.name)
-    _say(f"{account.name} has no account any more.")
+    _do(chosen, accounts.remove, account.name, now_ms())
+    _say(f"{account.name} has no account any more. The page removes its jobs and pictures: at once, or when it starts.")
 
 
 def show(*, as_json: Annotated[bool, typer.Option("--json", help="JSON for programs, a line each.")] = False) -> None:

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together; what came in one piece with an earlier request's end isn't counted."""
 HEAD_S: Final = 20.0
-"""How long the first head of a connection may take."""
+"""How long a head may take: the first one from when its connection is made, others from their first byte."""
 
 
 class BoundedHead(HttpToolsProtocol):
@@ -21,8 +21,7 @@ class BoundedHead(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Give the first head its time."""
         super().connection_made(transport)
-        self._head: int | None = 0
-        self._late = self.loop.call_later(HEAD_S, self._close)
+        self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more comes."""
@@ -31,6 +30,8 @@ class BoundedHead(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what comes while no head is whole."""
+        if self._head is None and self._is_between():
+            self._begin()
         if self._head is not None:
             self._head += len(data)
         super().data_received(data)
@@ -40,7 +41,8 @@ class BoundedHead(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        self._head = 0 if self._head is None else self._head
+        if self._head is None:
+            self._begin()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -48,6 +50,14 @@ class BoundedHead(HttpToolsProtocol):
         self._head = None
         self._late.cancel()
         super().on_headers_complete()
+
+    def _is_between(self) -> bool:
+        """Whether the last request was answered: what comes now begins another, though it be line ends at first."""
+        return self.cycle is not None and self.cycle.response_complete
+
+    def _begin(self) -> None:
+        self._head: int | None = 0
+        self._late = self.loop.call_later(HEAD_S, self._close)
 
     def _close(self, *_: Any) -> None:
         self.transport.close()

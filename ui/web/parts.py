@@ -14,6 +14,7 @@ from ui.web.api.schema import Job
 from ui.web.jobs.desk import Desk
 from ui.web.jobs.record import Record
 from ui.web.live.live import Live
+from ui.web.people.passwords import Passwords
 from ui.web.people.people import People
 from ui.web.storage import database_of
 from ui.web.webhooks.webhooks import Options, Webhooks
@@ -32,8 +33,11 @@ class Web:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, url: str) -> AsyncIterator[Web]:
-    """The parts, at work; `url` is the broker's, which may be away. Raises SetupError naming what is wrong here."""
+async def running(settings: Settings, url: str, passwords: Passwords | None = None) -> AsyncIterator[Web]:
+    """The parts, at work; `url` is the broker's, which may be away. Raises SetupError naming what is wrong here.
+
+    `passwords` hashes them in another way than a page does.
+    """
     async with contextlib.AsyncExitStack() as stack:
         database = database_of(settings)
         await database.open()
@@ -41,8 +45,9 @@ async def running(settings: Settings, url: str) -> AsyncIterator[Web]:
         bus = Bus(url, name="page", topology=shared(), heartbeat_s=settings.amqp_heartbeat_s)
         stack.push_async_callback(bus.close)
         desk = Desk(settings, bus, database, Blobs.of(settings))
+        people = People(settings, database, passwords=passwords)
         webhooks = Webhooks(database, desk, _shown, Options(private=_private(settings)))
-        web = Web(settings, bus, desk, People(settings, database), Live(settings, bus), webhooks)
+        web = Web(settings, bus, desk, people, Live(settings, bus), webhooks)
         for part in (web.people, web.desk, web.live, web.webhooks):
             await part.start()
             stack.push_async_callback(part.close)

@@ -126,7 +126,9 @@ def test_roles_change(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_account_is_removed() -> None:
     run("add", "anna")
-    assert run("remove", "Anna").stderr == "anna has no account any more.\n"
+    assert run("remove", "Anna").stderr == (
+        "anna has no account any more. The page removes its jobs and pictures: at once, or when it starts.\n"
+    )
     assert listed() == []
 
 

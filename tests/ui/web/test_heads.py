@@ -97,3 +97,17 @@ class TestSilence:
     async def test_a_head_that_never_comes_ends_its_connection(self, wire: Wire, begin: bytes) -> None:
         wire[1].write(begin)
         assert await asyncio.wait_for(wire[0].read(), 10) == b""
+
+    @pytest.mark.parametrize("begin", [b"G", b"\r\n", b"GET / HTTP/1.1\r\nx: "])
+    async def test_nor_does_the_next_one_hold_it_for_ever(self, wire: Wire, begin: bytes) -> None:
+        wire[1].write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert await answer(wire) == b"HTTP/1.1 200 OK 0"
+        wire[1].write(begin)
+        assert await asyncio.wait_for(wire[0].read(), 4) == b""  # uvicorn itself would wait for ever
+
+    async def test_a_body_may_take_its_time(self, wire: Wire) -> None:
+        for _ in range(2):
+            wire[1].write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\na")
+            await asyncio.sleep(0.15)
+            wire[1].write(b"b")
+            assert await answer(wire) == b"HTTP/1.1 200 OK 2"

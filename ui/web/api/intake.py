@@ -30,14 +30,15 @@ async def take(
 ) -> Accepted:
     """Read the picture and accept the job. Fields of a form go before those `given`, those `decided` before both.
 
-    What can be refused before the body is read is. Raises BadInput and TooMany.
+    What can be refused before the body is read is. Raises BadInput, TooMany and NotLoggedIn.
     """
     if boundary_of(request.headers.get("content-type", "")) is None:
         order_of(person, {**given, **decided})
     web.people.count_job(person)
     with web.people.upload(person):
-        async with web.desk.incoming(person.name) as picture:
+        async with web.desk.incoming(person.name, idempotency_key) as picture:
             came = await receive(request, picture, most_bytes(web.settings))
             fields = {**given, **came.fields, **decided}
             fields.setdefault("name", came.file_name or "")
+            await web.people.of(request)  # a login may end while a picture comes
             return await web.desk.accept(order_of(person, fields, idempotency_key), picture)

@@ -79,7 +79,7 @@ class EventStream(Response):
         """Send the events."""
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            await self._until_one_ends(self._pass_on(send), self._beat(send), _gone(receive), self._stopped())
+            await self._until_one_ends(self._pass_on(send), self._beat(send), gone(receive), self._stopped())
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._at_end()
@@ -117,7 +117,8 @@ async def _send(send: Send, body: bytes) -> None:
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-async def _gone(receive: Receive) -> None:
+async def gone(receive: Receive) -> None:
+    """Wait until the caller has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

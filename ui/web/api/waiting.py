@@ -6,21 +6,24 @@ from typing import Any
 
 from fastapi import Request
 
-from ui.web.api.streams import stop_of
+from ui.web.api.streams import gone, stop_of
 from ui.web.jobs.desk import Desk
 from ui.web.jobs.record import Record
 
 
 async def ended(request: Request, desk: Desk, record: Record, within_s: float) -> Record:
-    """The job as soon as it has ended, or as it is after `within_s` seconds or when the process stops."""
+    """The job as soon as it has ended, or as it is after `within_s` seconds, or when the caller or this process goes.
+
+    The request's body has been read.
+    """
     waiting: Coroutine[Any, Any, Record] = desk.ended(record.user, record.id, within_s)
-    tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(stop_of(request).wait())]
+    tasks = [asyncio.ensure_future(each) for each in (waiting, stop_of(request).wait(), gone(request.receive))]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
-        found, _ = await asyncio.gather(*tasks, return_exceptions=True)
+        found, *_ = await asyncio.gather(*tasks, return_exceptions=True)
     if isinstance(found, Record):
         return found
     if isinstance(found, Exception):

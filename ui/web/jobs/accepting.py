@@ -3,7 +3,8 @@
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -17,7 +18,8 @@ from producers.client.request import must_stay
 from ui.web.jobs import moves
 from ui.web.jobs.allowances import Allowances, no_room
 from ui.web.jobs.book import Book
-from ui.web.jobs.files import Files, Incoming
+from ui.web.jobs.files import Files
+from ui.web.jobs.incoming import Incoming
 from ui.web.jobs.moves import Spans
 from ui.web.jobs.record import Accepted, Order, Record
 from ui.web.jobs.sender import message_of
@@ -78,25 +80,41 @@ class Accepting:
         """Finish what is being taken in."""
         await self._whole.close()
 
-    def incoming(self, user: str) -> Incoming:
+    @asynccontextmanager
+    async def incoming(self, user: str, key: str | None = None) -> AsyncIterator[Incoming]:
         """A picture that is about to come; see `Desk.incoming`."""
-        self._allowances.check(user)
-        return self._files.incoming(self._bounds.bytes, partial(self._count, user))
+        known = key is not None and await self._book.has_key(user, key)
+        if not known:
+            self._allowances.check(user)
+        count = partial(self._count, user)
+        async with self._files.incoming(self._bounds.bytes, count, is_kept=not known) as picture:
+            yield picture
 
     async def accept(self, order: Order, picture: Incoming) -> Accepted:
         """Take a job with the picture that came; see `Desk.accept`."""
+        key, mark = order.idempotency_key, b""
+        if key is not None:
+            mark = moves.fingerprint(order, await picture.digest())
+            if (repeated := await self._book.repeated(order.user, key, mark)) is not None:
+                return repeated
+        if not picture.is_kept:
+            raise BadInput(Problem.of(Kind.NOT_NOW, "The job of this key was just removed.", remedy="Ask again."))
         record = self._begun(order, await picture.seen(self._bounds.pixels))
         self._check(record)
         self._allowances.begin(order.user)
+        picture.accept()
+        # From here on it is the page's, and no more its caller's, who may go.
+        return await self._whole.do(self._take(record, picture, key, mark))
+
+    async def _take(self, record: Record, picture: Incoming, key: str | None, mark: bytes) -> Accepted:
         try:
             await picture.keep(self._files.picture_path(record))
         except BaseException:
-            self._allowances.end(order.user)
+            self._allowances.end(record.user)
+            await picture.drop()
+            await self._files.remove([record.id])
             raise
-        picture.accept()
-        key, mark = order.idempotency_key, moves.fingerprint(order, picture.digest)
-        # From here on it is the page's, and no more its caller's, who may go.
-        return await self._whole.do(self._enter(record, key, mark))
+        return await self._enter(record, key, mark)
 
     async def again(self, of: Record) -> Record:
         """The same job once more, as a new one. Raises BadInput NOT_FOUND without its picture, or as `accept`."""

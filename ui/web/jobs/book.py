@@ -87,6 +87,15 @@ class Book:
         self._followers.tell([change])
         return accepted
 
+    async def has_key(self, user: str, key: str) -> bool:
+        """Whether a job bears an idempotency key."""
+        return await self._database.run(rows.of_key, user, key) is not None
+
+    async def repeated(self, user: str, key: str, fingerprint: bytes) -> Accepted | None:
+        """The job of the same order, if there is one. Raises BadInput KEY_REUSED."""
+        record = await self._database.run(rows.repeated, user, key, fingerprint)
+        return None if record is None else Accepted(self.under_way.get(record.id, record), is_new=False)
+
     def show(self, record: Record) -> None:
         """A move that is not kept."""
         if record.id in self.under_way and record.id not in self._ending:

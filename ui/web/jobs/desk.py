@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -25,8 +25,9 @@ from ui.web.jobs.answers import Answers
 from ui.web.jobs.book import Book
 from ui.web.jobs.cancels import Cancels
 from ui.web.jobs.database import Database
-from ui.web.jobs.files import Files, Incoming
+from ui.web.jobs.files import Files
 from ui.web.jobs.followers import Followers, Subscription
+from ui.web.jobs.incoming import Incoming
 from ui.web.jobs.moves import Spans
 from ui.web.jobs.previews import Previews
 from ui.web.jobs.progress import Progress
@@ -67,7 +68,7 @@ class Desk:
         self._accepting = Accepting(self._book, self.files, self._allowances, _bounds(settings, blobs), self._spans)
         self._cancels = Cancels(bus, self._book)
         self._progress = Progress(bus, self._book)
-        self._upkeep = Upkeep(database, self._book, self.files, self._spans)
+        self._upkeep = Upkeep(database, self._book, self.files, self._spans, self._cancels.ask)
         self._whole = Whole()
         self._ends = AsyncExitStack()
 
@@ -123,13 +124,15 @@ class Desk:
 
     # -- jobs come in
 
-    def incoming(self, user: str) -> Incoming:
+    def incoming(self, user: str, key: str | None = None) -> AbstractAsyncContextManager[Incoming]:
         """A picture that is about to come: `async with desk.incoming(user) as picture: await picture.write(piece)`.
 
-        Raises BadInput when the user has too many jobs under way, or too much is kept. `write` raises BadInput for what
-        is no picture (by its first bytes), too large, or too much; leaving the context removes what was not accepted.
+        Beginning raises BadInput when the user has too many jobs under way, or too much is kept; not where a job of
+        theirs bears the idempotency `key`: then no new one begins, and the picture is only compared. `write` raises
+        BadInput for what is no picture (by its first bytes), too large, or too much; leaving the context removes what
+        was not accepted.
         """
-        return self._accepting.incoming(user)
+        return self._accepting.incoming(user, key)
 
     async def accept(self, order: Order, picture: Incoming) -> Accepted:
         """Take a job: it is on the disk when this returns, and is sent in its turn.

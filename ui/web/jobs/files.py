@@ -4,111 +4,21 @@ A file is named after its job, whose id nobody can guess; two of its digits choo
 """
 
 import asyncio
-import contextlib
-import errno
 import fcntl
-import hashlib
-import logging
 import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
-from bus.errors import BadInput, SetupError
-from bus.problems import Kind, Problem
-from ui.web.jobs.allowances import no_room
-from ui.web.jobs.pictures import HEAD, check_kind, seen
-from ui.web.jobs.record import Picture, Record
-
-log = logging.getLogger(__name__)
+from bus.errors import SetupError
+from ui.web.jobs.incoming import Incoming, keep, opened, sync_folder, write_all
+from ui.web.jobs.record import Record
 
 Folder = Literal["pictures", "results"]
 
-_PIECE: Final = 1 << 20
-"""Bytes that are written, and hashed, at a time."""
 _ALL: Final = ("pictures", "results", "previews", "incoming")
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
-
-
-class Incoming:
-    """A picture as it comes, in a file of its own. Use it in `async with`: what was not accepted is removed after."""
-
-    def __init__(self, path: Path, most_bytes: int, count: Callable[[int], None]) -> None:
-        """`count` is told of bytes that come (and, negative, of those that go), and raises BadInput for too many."""
-        self.size = 0
-        self.head = b""
-        self._path = path
-        self._most_bytes = most_bytes
-        self._count = count
-        self._hash = hashlib.blake2b(digest_size=32)
-        self._buffer = bytearray()
-        self._file: Any = None
-        self._accepted = False
-
-    async def __aenter__(self) -> Self:
-        with _full_as_problem():
-            self._file = await asyncio.to_thread(_opened, self._path)
-        return self
-
-    async def __aexit__(self, *_exc: object) -> None:
-        if not self._accepted:
-            self._count(-self.size)
-        await asyncio.to_thread(self._leave)
-
-    @property
-    def digest(self) -> bytes:
-        """What tells this picture from others, once it is here in full: 32 bytes of BLAKE2b."""
-        return self._hash.digest()
-
-    async def write(self, piece: bytes | memoryview) -> None:
-        """The next piece.
-
-        Raises BadInput TOO_MANY_BYTES, NOT_AN_IMAGE (by the first bytes), TOO_MUCH_KEPT, NOT_READY.
-        """
-        if self.size + len(piece) > self._most_bytes:
-            raise BadInput(_too_large(self._most_bytes))
-        self._count(len(piece))
-        self.size += len(piece)
-        self._buffer += piece
-        if len(self.head) < HEAD:
-            self.head = bytes(self._buffer[:HEAD])
-            if len(self.head) == HEAD:
-                check_kind(self.head)
-        if len(self._buffer) >= _PIECE:
-            await self._flush()
-
-    async def seen(self, most_pixels: int) -> Picture:
-        """What it is, by its own bytes. Raises BadInput as `pictures.seen` does."""
-        await self._flush()
-        return await asyncio.to_thread(seen, self._file, self.size, most_pixels)
-
-    async def keep(self, path: Path) -> None:
-        """Have it on the disk at `path`, whatever happens to the machine from now on."""
-        await self._flush()
-        with _full_as_problem():
-            await asyncio.to_thread(_keep, self._file, self._path, path)
-
-    def accept(self) -> None:
-        """Leave it where it was kept, and its bytes counted."""
-        self._accepted = True
-
-    async def _flush(self) -> None:
-        with _full_as_problem():
-            await asyncio.to_thread(self._write, bytes(self._buffer))
-        self._buffer.clear()
-
-    def _write(self, piece: bytes) -> None:
-        self._hash.update(piece)
-        self._file.seek(0, os.SEEK_END)
-        self._file.write(piece)
-        self._file.flush()
-
-    def _leave(self) -> None:
-        if self._file is not None:
-            self._file.close()
-        self._path.unlink(missing_ok=True)
 
 
 class Files:
@@ -140,9 +50,9 @@ class Files:
             self._lock.close()
             self._lock = None
 
-    def incoming(self, most_bytes: int, count: Callable[[int], None]) -> Incoming:
+    def incoming(self, most_bytes: int, count: Callable[[int], None], *, is_kept: bool = True) -> Incoming:
         """A picture that is about to come; see `Incoming`."""
-        return Incoming(self.aside(), most_bytes, count)
+        return Incoming(self.aside(), most_bytes, count, is_kept=is_kept)
 
     def picture_path(self, record: Record) -> Path:
         """Where a job's picture lies."""
@@ -190,9 +100,9 @@ class Files:
     def _keep_result(self, job_id: str, body: bytes) -> None:
         aside = self.aside()
         try:
-            with _opened(aside) as file:
-                file.write(body)
-                _keep(file, aside, self.path("results", job_id))
+            with opened(aside) as file:
+                write_all(file.fileno(), [body])
+                keep(file, aside, self.path("results", job_id))
         finally:
             aside.unlink(missing_ok=True)
 
@@ -204,19 +114,6 @@ class Files:
                 path.unlink(missing_ok=True)
 
 
-def _opened(path: Path) -> Any:
-    return path.open("x+b")
-
-
-def _keep(file: Any, aside: Path, path: Path) -> None:
-    """Give a file its name, when all of it is on the disk; then the name itself."""
-    file.flush()
-    os.fsync(file.fileno())
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    aside.rename(path)
-    _sync_folder(path.parent)
-
-
 def _share(present: Path, path: Path) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     try:
@@ -225,29 +122,4 @@ def _share(present: Path, path: Path) -> None:
         raise
     except OSError:  # a file system without links
         shutil.copyfile(present, path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextlib.contextmanager
-def _full_as_problem() -> Iterator[None]:
-    """A disk without room is told to the user, and logged for the operator."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        log.error("no room for a picture: %s", error)  # noqa: TRY400 (what it was doing is plain)
-        raise BadInput(no_room("The disk is full.")) from error
-
-
-def _too_large(most: int) -> Problem:
-    detail = f"The picture has more than {most:,} bytes."
-    return Problem.of(Kind.TOO_MANY_BYTES, detail, limit=most)
+    sync_folder(path.parent)

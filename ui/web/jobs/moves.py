@@ -80,7 +80,7 @@ def again(record: Record) -> Order:
 def fingerprint(order: Order, digest: bytes) -> bytes:
     """What tells an order, with the digest of its picture, from others that were given the same idempotency key."""
     asked = json.dumps([order.operation, order.params, order.site, order.priority], sort_keys=True)
-    return hashlib.blake2b(asked.encode() + digest, digest_size=16).digest()
+    return hashlib.sha256(asked.encode() + digest).digest()
 
 
 def is_of(record: Record, event: JobEvent) -> bool:
@@ -226,5 +226,7 @@ def _run(record: Record, answer: Answer) -> Record:
 
 
 def _ended(record: Record, state: State, now_ms: int, kept_ms: int) -> Record:
-    update = {"state": state, "ended_ms": now_ms, "updated_ms": now_ms, "expires_ms": now_ms + kept_ms}
+    # A step may be heard while the result is written: the end is still the latest news.
+    updated_ms = max(now_ms, record.updated_ms)
+    update = {"state": state, "ended_ms": now_ms, "updated_ms": updated_ms, "expires_ms": now_ms + kept_ms}
     return record.model_copy(update={**update, "place": None, "eta_s": None})

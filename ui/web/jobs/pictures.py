@@ -98,7 +98,8 @@ def _caption(body: bytes) -> str | None:
     except (ValueError, RecursionError):
         return None
     caption = told.get("caption") if isinstance(told, dict) else None
-    return caption[:_MOST_CAPTION] if isinstance(caption, str) else None
+    # Halves of surrogate pairs, which JSON may hold, are no text: nothing could write them down.
+    return caption[:_MOST_CAPTION].encode(errors="replace").decode() if isinstance(caption, str) else None
 
 
 def _sides(file: BinaryIO) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ The page itself never decodes a picture. A child that hangs, or dies of one, is 
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from ui.web.jobs.files import Files
 from ui.web.jobs.record import Record
 from ui.web.jobs.shrinking import Task, serve
 
+log = logging.getLogger(__name__)
+
 Of = Literal["picture", "result"]
 Size = Literal["thumbnail", "preview"]
 
@@ -28,6 +31,7 @@ SIDES: Final[dict[Size, int]] = {"thumbnail": 480, "preview": 1600}
 PATIENCE_S: Final = 20.0
 """How long one may take; a child that takes longer is killed."""
 _START_S: Final = 30.0
+_START_AGAIN_S: Final = 5.0
 _MOST_FAULTS: Final = 2000
 
 
@@ -45,7 +49,10 @@ class Child:
         return self._process.pid if self._process is not None else None
 
     def make(self, task: Task) -> str | None:
-        """Have a task done; returns what is wrong with its picture, if something is."""
+        """Have a task done; returns what is wrong with its picture, if something is.
+
+        Raises OSError when there can be no process for it.
+        """
         fresh = self._process is None
         connection = self._begun()
         try:
@@ -79,12 +86,22 @@ class Child:
     def _begun(self) -> Connection:
         if self._connection is None:
             context = multiprocessing.get_context("spawn")
-            self._connection, theirs = context.Pipe()
+            ours, theirs = context.Pipe()
             # Daemonic, and it ends with the pipe: nothing is left behind, however we end.
-            self._process = context.Process(target=serve, args=(theirs,), name="previews", daemon=True)
-            self._process.start()
-            theirs.close()
+            process = context.Process(target=serve, args=(theirs,), name="previews", daemon=True)
+            with theirs:
+                _start(process, ours)
+            self._connection, self._process = ours, process
         return self._connection
+
+
+def _start(process: SpawnProcess, ours: Connection) -> None:
+    """Raises OSError: the machine has no room for another process just now."""
+    try:
+        process.start()
+    except BaseException:
+        ours.close()
+        raise
 
 
 class Previews:
@@ -101,7 +118,8 @@ class Previews:
     async def path(self, record: Record, of: Of, size: Size) -> Path:
         """The file of a preview, made if it isn't there; who asks meanwhile waits for the same one.
 
-        Raises BadInput: NOT_FOUND where there is no picture to show, BROKEN_IMAGE where none can be made of it.
+        Raises BadInput: NOT_FOUND where there is no picture to show, BROKEN_IMAGE where none can be made of it,
+        NOT_READY where no process can be had to make it.
         """
         source = self._source(record, of)
         target = self._files.preview_path(record, of, size)
@@ -143,7 +161,7 @@ class Previews:
         if not await asyncio.to_thread(source.exists):
             raise BadInput(Problem.of(Kind.NOT_FOUND, "The picture is not there any more."))
         task = Task(source, target, self._files.aside(), side, self._most_pixels)
-        fault = await asyncio.get_running_loop().run_in_executor(self._thread, self._child.make, task)
+        fault = await self._fault_of(task)
         with contextlib.suppress(FileNotFoundError):
             task.aside.unlink()  # of a child that died
         if fault is not None:
@@ -151,3 +169,11 @@ class Previews:
             if len(self._faults) > _MOST_FAULTS:
                 self._faults.popitem(last=False)
             raise BadInput(self._faults[target])
+
+    async def _fault_of(self, task: Task) -> str | None:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._child.make, task)
+        except OSError as error:
+            log.error("no process for previews: %s", error)  # noqa: TRY400 (what it was doing is plain)
+            detail = "Previews can't be made just now."
+            raise BadInput(Problem.of(Kind.NOT_READY, detail, retry_after_s=_START_AGAIN_S)) from error

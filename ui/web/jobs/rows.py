@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from bus.errors import BadInput
 from bus.problems import Kind, Problem
+from ui.web.jobs import removed_users
 from ui.web.jobs.record import Accepted, Change, Record
 
 log = logging.getLogger(__name__)
 
-SCHEMA: Final = """
+_JOBS: Final = """
 CREATE TABLE IF NOT EXISTS job (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
@@ -58,6 +59,7 @@ CREATE TABLE IF NOT EXISTS job_desk (
 );
 INSERT OR IGNORE INTO job_desk (one) VALUES (1);
 """
+SCHEMA: Final = _JOBS + removed_users.SCHEMA
 """`forgotten_change` is the last removal that is not remembered any more."""
 
 EndHook = Callable[[sqlite3.Connection, Record], None]
@@ -96,12 +98,13 @@ def replies(connection: sqlite3.Connection, name: str, expire_ms: int) -> tuple[
 def add(
     connection: sqlite3.Connection, record: Record, key: str | None, fingerprint: bytes
 ) -> tuple[Accepted, Change | None]:
-    """Keep a new job, or find the one of the same order. Raises BadInput when the key stands for another order."""
-    if key is not None and (known := _of_key(connection, record.user, key)) is not None:
-        if known[1] != fingerprint:
-            detail = f"Another request was made with the key {key[:80]!r}."
-            raise BadInput(Problem.of(Kind.KEY_REUSED, detail, field="Idempotency-Key"))
-        return Accepted(known[0], is_new=False), None
+    """Keep a new job, or find the one of the same order.
+
+    Raises BadInput when the key stands for another order, and where the user was removed.
+    """
+    removed_users.refuse(connection, record.user)
+    if key is not None and (known := repeated(connection, record.user, key, fingerprint)) is not None:
+        return Accepted(known, is_new=False), None
     change = _next_change(connection)
     given = (record.id, record.user, record.operation, record.state, record.expires_ms, record.kept_bytes)
     cursor = connection.execute(
@@ -113,7 +116,17 @@ def add(
     return Accepted(numbered, is_new=True), Change(change, record.user, record.id, numbered)
 
 
-def _of_key(connection: sqlite3.Connection, user: str, key: str) -> tuple[Record, bytes] | None:
+def repeated(connection: sqlite3.Connection, user: str, key: str, fingerprint: bytes) -> Record | None:
+    """The job of the same order. Raises BadInput when the key stands for another order."""
+    known = of_key(connection, user, key)
+    if known is not None and known[1] != fingerprint:
+        detail = f"Another request was made with the key {key[:80]!r}."
+        raise BadInput(Problem.of(Kind.KEY_REUSED, detail, field="Idempotency-Key"))
+    return known and known[0]
+
+
+def of_key(connection: sqlite3.Connection, user: str, key: str) -> tuple[Record, bytes] | None:
+    """The user's job that bears an idempotency key, and its order's fingerprint."""
     row = connection.execute(
         "SELECT document, number, fingerprint FROM job WHERE user = ? AND idempotency_key = ?", (user, key)
     ).fetchone()

@@ -47,7 +47,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class _Refusals:
-    """How often a job was refused, and since when."""
+    """How often a job was refused, and since when; never, but sent perhaps, where `count` is 0."""
 
     count: int
     since_ms: int
@@ -186,7 +186,9 @@ class Sender:
     async def _not_taken(self, record: Record, error: Exception) -> None:
         """A lost connection says nothing about the job; a refusal does, when it lasts."""
         now = self._terms.clock_ms()
-        before = self._refused.get(record.id, _Refusals(0, now))
+        before = self._refused.get(record.id)
+        if before is None or not before.count:  # the broker may have been away since: that is no refusal
+            before = _Refusals(0, now)
         log.info("job %s is not taken yet: %s", record.id, error)
         if isinstance(error, Disconnected):
             self._refused[record.id] = _Refusals(0, now)

@@ -15,19 +15,17 @@ _THEMES = (("light", "Light"), ("dark", "Dark"), ("auto", "Auto"))
 _EVERYWHERE: tuple[Shortcut, ...] = (("?", "Show this list"),)
 
 
-def head(base: str, styles: Sequence[str] = (), modules: Sequence[str] = (), *, keeps_socket: bool = False) -> str:
+def head(base: str, styles: Sequence[str] = (), modules: Sequence[str] = ()) -> str:
     """What goes into `<head>`: the theme before anything is drawn, style sheets, and modules to fetch early.
 
-    `styles` and `modules` are paths below `base`. Without `keeps_socket` the page lets go of NiceGUI's websocket: what
-    moves on it comes over the HTTP API, and there is nothing to reconnect that could cover it.
+    `styles` and `modules` are paths below `base`.
     """
     sheets = "".join(f'<link rel="stylesheet" href="{base}/{name}">' for name in (*_SHEETS, *styles))
     early = "".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in modules)
-    socket = ' data-socket="keep"' if keeps_socket else ""
     return (
         f"<script>{_THEME}</script>{sheets}{early}"
         f'<link rel="icon" href="{base}/icons/overspill.svg" type="image/svg+xml">'
-        f'<script type="module" src="{base}/js/frame.js"{socket}></script>'
+        f'<script type="module" src="{base}/js/frame.js"></script>'
     )
 
 

@@ -13,7 +13,7 @@ from ui.web.parts import Web
 from ui.web.people.person import NotLoggedIn
 
 SAMPLES: Final = tuple(
-    Sample(name=name, url=f"{BASE}/samples/{name}", title=title)
+    Sample(name=name, url=f"{BASE}/samples/{name}", small=f"{BASE}/samples/small/{name}", title=title)
     for name, title in (("cup.jpg", "a cup of coffee"), ("cat.jpg", "a cat"), ("rocket.jpg", "a rocket"))
 )
 KEYS: Final = (

@@ -9,6 +9,7 @@ from typing import Final
 
 from bus.errors import BadInput
 from bus.problems import Kind, Problem
+from ui.web.jobs import removed_users
 from ui.web.people import sessions
 from ui.web.people.person import Role, folded, is_account_name
 
@@ -50,8 +51,12 @@ def check_name(name: str) -> None:
 
 
 def add(connection: Connection, account: Account) -> None:
-    """A new account. Raises BadInput when the name can't be one or is taken."""
+    """A new account. Raises BadInput when the name can't be one, is taken, or not free yet."""
     check_name(account.name)
+    if removed_users.is_one(connection, account.name):
+        detail = f"name: {account.name!r} was removed, and is not free before its pictures are gone."
+        remedy = "Take another name, or try again in a minute or two; the page must run meanwhile."
+        raise BadInput(Problem.of(Kind.BAD_FIELD, detail, field="name", remedy=remedy))
     if find(connection, account.name):
         detail = f"name: {account.name!r} has an account already."
         raise BadInput(Problem.of(Kind.BAD_FIELD, detail, field="name", remedy="Take another name."))
@@ -76,11 +81,14 @@ def set_role(connection: Connection, name: str, role: Role) -> bool:
     return connection.execute("UPDATE accounts SET role = ? WHERE name = ?", (role, name)).rowcount > 0
 
 
-def remove(connection: Connection, name: str) -> bool:
-    """Remove an account with its sessions and tokens; whether there was one."""
+def remove(connection: Connection, name: str, now_ms: int) -> bool:
+    """Remove an account with its sessions and tokens; whether there was one. The page removes its jobs and pictures."""
     sessions.end_all(connection, name)
     connection.execute("DELETE FROM tokens WHERE name = ?", (name,))
-    return connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount > 0
+    if not connection.execute("DELETE FROM accounts WHERE name = ?", (name,)).rowcount:
+        return False
+    removed_users.add(connection, name, now_ms)
+    return True
 
 
 def claim(connection: Connection, issuer: str, subject: str, wished: str, now_ms: int) -> Account:
@@ -102,11 +110,11 @@ def claim(connection: Connection, issuer: str, subject: str, wished: str, now_ms
 
 
 def _free_name(connection: Connection, wished: str) -> str:
-    """`wished` as a name, or the first of `wished-2`, `wished-3` ... that nobody has."""
+    """`wished` as a name, or the first of `wished-2`, `wished-3` ... that nobody has or has just had."""
     base = _as_name(wished)
     number = 1
     name = base
-    while not is_account_name(name) or find(connection, name):
+    while not is_account_name(name) or find(connection, name) or removed_users.is_one(connection, name):
         number += 1
         name = f"{base[:58]}-{number}"
     return name

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Final
 
+from ui.web.jobs import removed_users
+
 IDLE_MS: Final = 3 * 86_400_000
 """Without a sign of life a session ends after this, or when a login no longer holds, whichever is first."""
 SEEN_EVERY_MS: Final = 60_000
@@ -40,7 +42,11 @@ def digest_of(token: str) -> bytes:
 
 
 def begin(connection: Connection, token: str, session: Session) -> None:
-    """Keep a new session, and end the least used ones beyond `MOST` of the account."""
+    """Keep a new session, and end the least used ones beyond `MOST` of the account.
+
+    Raises BadInput when the account was removed meanwhile.
+    """
+    removed_users.refuse(connection, session.name)
     connection.execute(
         "INSERT INTO sessions (digest, name, made_ms, seen_ms, address, agent) VALUES (?, ?, ?, ?, ?, ?)",
         (digest_of(token), session.name, session.made_ms, session.seen_ms, session.address, session.agent[:200]),

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-SCHEMA: Final = """
+from ui.web.jobs import removed_users
+
+_PEOPLE: Final = """
 CREATE TABLE IF NOT EXISTS accounts (
     name TEXT PRIMARY KEY,
     role TEXT NOT NULL CHECK (role IN ('user', 'operator')),
@@ -31,3 +33,4 @@ CREATE TABLE IF NOT EXISTS tokens (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS tokens_by_name ON tokens (name);
 """
+SCHEMA: Final = _PEOPLE + removed_users.SCHEMA

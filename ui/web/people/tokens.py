@@ -13,6 +13,7 @@ from typing import Final
 
 from bus.errors import BadInput
 from bus.problems import Kind, Problem
+from ui.web.jobs import removed_users
 
 MOST: Final = 20
 """Tokens of one account."""
@@ -40,7 +41,11 @@ def new_token() -> str:
 
 
 def add(connection: Connection, token: str, name: str, label: str, now_ms: int) -> Token:
-    """Keep a token made by `new_token` for an account. Raises BadInput for a bad label, or one token too many."""
+    """Keep a token made by `new_token` for an account. Raises BadInput for a bad label, or one token too many.
+
+    And when the account was removed meanwhile.
+    """
+    removed_users.refuse(connection, name)
     label = label.strip()
     if not (0 < len(label) <= LONGEST_LABEL and label.isprintable()):
         detail = f"name: must be 1 to {LONGEST_LABEL} printable characters."

@@ -1,9 +1,12 @@
 """One attempt at one delivery: an HTTP POST to an address that was checked."""
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import httpx
@@ -17,6 +20,8 @@ MOST_READ: Final = 4096
 """Bytes of an answer that are read. They are thrown away: who sees them could read through us what we can reach."""
 _ADDRESSES: Final = 3
 """How many addresses of one name are tried."""
+_LOOKUPS: Final = 32
+"""Names that are looked up at a time."""
 
 
 class NotReachable(Exception):
@@ -30,6 +35,9 @@ class Caller:
         """`private` allows addresses that are not public; `verify` is what certificates are checked with."""
         self._private = private
         self._timeout_s = timeout_s
+        # Of its own: a name that its owner makes slow holds its thread for half a minute, and the loop's few threads
+        # write pictures to the disk.
+        self._lookups = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="names")
         self._client = httpx.AsyncClient(
             verify=verify if verify is not None else True,
             timeout=timeout_s,
@@ -40,6 +48,7 @@ class Caller:
 
     async def close(self) -> None:
         """Let go of all connections."""
+        self._lookups.shutdown(wait=False, cancel_futures=True)
         await self._client.aclose()
 
     async def post(self, url: str, headers: dict[str, str], body: bytes) -> Outcome:
@@ -62,7 +71,7 @@ class Caller:
             return None, _shortly(failed)
 
     async def _sent(self, target: Target, headers: dict[str, str], body: bytes) -> int:
-        addresses = _fit(await _resolved(target), private=self._private)
+        addresses = _fit(await self._resolved(target), private=self._private)
         if not addresses:
             raise NotReachable(
                 "The address is not public, so it isn't called; the operator may set OVERSPILL_PAGE_WEBHOOKS_PRIVATE."
@@ -87,6 +96,14 @@ class Caller:
             await _read_a_little(response)
             return response.status_code
 
+    async def _resolved(self, target: Target) -> list[str]:
+        look_up = partial(socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM)
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._lookups, look_up)
+        except (OSError, UnicodeError):  # a part of the name may be longer than names can be
+            raise NotReachable(f"No such host: {target.host}") from None
+        return [str(address[4][0]) for address in found]
+
 
 async def _read_a_little(response: httpx.Response) -> None:
     read = 0
@@ -94,14 +111,6 @@ async def _read_a_little(response: httpx.Response) -> None:
         read += len(piece)
         if read >= MOST_READ:
             return
-
-
-async def _resolved(target: Target) -> list[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=1)
-    except OSError:
-        raise NotReachable(f"No such host: {target.host}") from None
-    return [str(address[4][0]) for address in found]
 
 
 def _fit(addresses: Iterable[str], *, private: bool) -> list[str]:

@@ -4,6 +4,8 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
+from ui.web.jobs import removed_users
+
 Event = Literal["done", "failed", "cancelled"]
 EVENTS: Final[tuple[Event, ...]] = get_args(Event)
 """How a job may end, and so what can be told."""
@@ -55,7 +57,8 @@ class Hook:
 
 
 def add(connection: sqlite3.Connection, hook: Hook, most: int) -> bool:
-    """Keep a new webhook. False when its user has `most` already."""
+    """Keep a new webhook. False when its user has `most` already. Raises BadInput when they were removed meanwhile."""
+    removed_users.refuse(connection, hook.user)
     if len(of_user(connection, hook.user)) >= most:
         return False
     row = (

@@ -14,7 +14,7 @@ from bus.errors import BadInput
 from bus.settings import MIB, Settings
 from ui.web.api.intake import most_bytes, take
 from ui.web.jobs.record import Order
-from ui.web.people.person import Person
+from ui.web.people.person import NotLoggedIn, Person
 
 ANNA = Person("anna", "user", "session")
 
@@ -26,6 +26,8 @@ class Page:
         self.settings = Settings()
         self.people = self.desk = self
         self.steps: list[str] = []
+        self.is_left = False
+        self.key: str | None = None
 
     def count_job(self, _person: Person) -> None:
         self.steps.append("counted")
@@ -36,7 +38,15 @@ class Page:
         yield
         self.steps.append("ended")
 
-    def incoming(self, _user: str) -> "Page":
+    async def of(self, _request: Request) -> Person:
+        """Who calls, as long as they are logged in."""
+        self.steps.append("known")
+        if self.is_left:
+            raise NotLoggedIn
+        return ANNA
+
+    def incoming(self, _user: str, key: str | None = None) -> "Page":
+        self.key = key
         return self
 
     async def __aenter__(self) -> Self:
@@ -69,7 +79,7 @@ async def taken(page: Page, sent: httpx.Request, given: dict[str, str], **more: 
 async def test_a_raw_picture() -> None:
     page = Page()
     order = await taken(page, httpx.Request("POST", "http://p", content=b"picture"), {"operation": "sketch"})
-    assert page.steps == ["counted", "begun", "picture", "accepted", "ended"]
+    assert page.steps == ["counted", "begun", "picture", "known", "accepted", "ended"]
     assert (order.user, order.operation, order.name) == ("anna", "sketch", "")
 
 
@@ -79,8 +89,18 @@ async def test_the_words_of_a_form_and_of_a_path() -> None:
     )
     order = await taken(Page(), form, {"operation": "sketch", "priority": "9", "site": "local"})
     assert (order.operation, order.priority, order.site, order.name) == ("caption", 1, "local", "cup.jpg")
-    decided = await taken(Page(), form, {}, decided={"operation": "sketch"}, idempotency_key="k")
+    page = Page()
+    decided = await taken(page, form, {}, decided={"operation": "sketch"}, idempotency_key="k")
     assert (decided.operation, decided.idempotency_key) == ("sketch", "k")
+    assert page.key == "k"
+
+
+async def test_who_is_nobody_any_more_when_the_picture_is_here_has_no_job() -> None:
+    page = Page()
+    page.is_left = True
+    with pytest.raises(NotLoggedIn):
+        await taken(page, httpx.Request("POST", "http://p", content=b"picture"), {"operation": "sketch"})
+    assert "accepted" not in page.steps
 
 
 async def test_what_can_be_known_to_be_wrong_is_refused_before_anything_is_read() -> None:

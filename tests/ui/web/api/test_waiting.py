@@ -28,11 +28,19 @@ class Desk:
         return self._outcome
 
 
-async def waited(outcome: Record | Exception | None, *, stops: bool = False) -> Record:
+async def waited(outcome: Record | Exception | None, *, stops: bool = False, leaves: bool = False) -> Record:
     stop = asyncio.Event()
     if stops:
         stop.set()
-    request: Any = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(stop=stop)))
+    left = asyncio.Event()
+    if leaves:
+        left.set()
+
+    async def receive() -> dict[str, str]:
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    request: Any = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(stop=stop)), receive=receive)
     desk: Any = Desk(outcome)
     return await asyncio.wait_for(ended(request, desk, RECORD, 60), 5)
 
@@ -43,6 +51,10 @@ async def test_the_job_once_it_has_ended() -> None:
 
 async def test_the_job_as_it_was_where_the_process_stops() -> None:
     assert await waited(None, stops=True) is RECORD
+
+
+async def test_the_job_as_it_was_where_its_caller_has_left() -> None:
+    assert await waited(None, leaves=True) is RECORD
 
 
 async def test_what_stands_in_the_way_is_raised() -> None:

@@ -74,7 +74,7 @@ def settings(folder: Path, **more: Any) -> Settings:
 
 async def hand_in(desk: Desk, body: bytes = PHOTO, user: str = "anna", **more: Any) -> Accepted:
     """What a route does with a request."""
-    async with desk.incoming(user) as coming:
+    async with desk.incoming(user, more.get("idempotency_key")) as coming:
         await coming.write(body)
         return await desk.accept(order(user, **more), coming)
 

@@ -1,10 +1,13 @@
 import asyncio
+import os
+import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from bus.errors import BadInput
-from tests.ui.web.jobs.office import DAY_MS, NOWHERE, PHOTO, Office, office_at, order, picture, record
+from tests.ui.web.jobs.office import DAY_MS, NOW, NOWHERE, PHOTO, Office, office_at, order, picture, record
 from ui.web.jobs.accepting import Accepting, Bounds, Whole
 from ui.web.jobs.allowances import Allowances, Most
 from ui.web.jobs.moves import Spans
@@ -19,7 +22,7 @@ def accepting_of(office: Office, *, jobs: int = 100, size: int = 1 << 20) -> Acc
 
 
 async def hand_in(accepting: Accepting, body: bytes = PHOTO, user: str = "anna", **more: object) -> Accepted:
-    async with accepting.incoming(user) as coming:
+    async with accepting.incoming(user, cast("str | None", more.get("idempotency_key"))) as coming:
         await coming.write(body)
         return await accepting.accept(order(user, **more), coming)
 
@@ -54,12 +57,11 @@ async def test_bounds_are_held_before_anything_is_read(tmp_path: Path) -> None:
     async with office_at(tmp_path, NOWHERE, connect=False) as office:
         accepting = accepting_of(office, jobs=2)
         await hand_in(accepting)
-        late = accepting.incoming("anna")
-        await hand_in(accepting)
-        with pytest.raises(BadInput, match="at a time"):
-            accepting.incoming("anna")
-        async with late:  # it began in time, and another was quicker
-            await late.write(PHOTO)
+        async with accepting.incoming("anna") as late:
+            await hand_in(accepting)
+            with pytest.raises(BadInput, match="at a time"):
+                await hand_in(accepting, b"never looked at")
+            await late.write(PHOTO)  # it began in time, and another was quicker
             with pytest.raises(BadInput, match="at a time"):
                 await accepting.accept(order(), late)
         assert office.allowances.counts("anna") == Counts(2, 2 * len(PHOTO))
@@ -99,6 +101,70 @@ async def test_a_caller_who_goes_does_not_take_the_job_away(tmp_path: Path) -> N
         assert [job.id for job in added] == list(office.book.under_way)
         assert (await hand_in(accepting, idempotency_key="k")).record == added[0]
         assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
+
+
+async def test_a_caller_who_goes_while_the_picture_is_written_down_leaves_nothing_uncounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        accepting = accepting_of(office)
+        syncing, go_on = threading.Event(), threading.Event()
+        sync = os.fsync
+
+        def slow(handle: int) -> None:
+            syncing.set()
+            go_on.wait(10)
+            sync(handle)
+
+        monkeypatch.setattr(os, "fsync", slow)
+        gone = asyncio.ensure_future(hand_in(accepting))
+        await asyncio.to_thread(syncing.wait, 10)
+        gone.cancel()
+        await asyncio.wait({gone})
+        go_on.set()
+        await accepting.close()
+        (job,) = office.book.under_way.values()
+        assert office.files.picture_path(job).read_bytes() == PHOTO
+        assert pictures(office) == 1
+        assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
+
+
+async def test_a_repeat_is_the_job_it_repeats_though_there_is_room_for_none(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        accepting = accepting_of(office, jobs=1, size=len(PHOTO))
+        first = await hand_in(accepting, idempotency_key="k")
+        again = await hand_in(accepting, idempotency_key="k")
+        assert (again.record, again.is_new) == (first.record, False)
+        for body, given in ((PHOTO + b"x", {}), (PHOTO, {"operation": "caption"})):
+            with pytest.raises(BadInput, match="Another request was made"):
+                await hand_in(accepting, body, idempotency_key="k", **given)
+        with pytest.raises(BadInput, match="at a time"):
+            await hand_in(accepting, idempotency_key="another")
+        assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
+        assert pictures(office) == 1
+
+
+async def test_a_repeat_of_what_was_removed_meanwhile_is_asked_for_again(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        accepting = accepting_of(office)
+        first = (await hand_in(accepting, idempotency_key="k")).record
+        async with accepting.incoming("anna", "k") as repeat:
+            await repeat.write(PHOTO)
+            await office.book.remove([first], NOW)
+            with pytest.raises(BadInput, match="just removed") as caught:
+                await accepting.accept(order(idempotency_key="k"), repeat)
+        assert caught.value.problem.status == 409
+        assert (await hand_in(accepting, idempotency_key="k")).is_new
+
+
+async def test_two_that_come_at_once_under_one_key_are_one_job(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        accepting = accepting_of(office)
+        both = await asyncio.gather(*(hand_in(accepting, idempotency_key="k") for _ in range(2)))
+        assert both[0].record.id == both[1].record.id
+        assert sorted(accepted.is_new for accepted in both) == [False, True]
+        assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
+        assert pictures(office) == 1
 
 
 async def test_once_more_within_the_same_bounds(tmp_path: Path) -> None:

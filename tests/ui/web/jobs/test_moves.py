@@ -122,6 +122,12 @@ def test_what_nobody_answers_ends_two_minutes_after_its_deadline() -> None:
     assert moves.overdue(moves.failed(record(), waited, end, DAY), end) is None
 
 
+def test_the_end_is_the_latest_news_though_a_step_was_heard_while_the_result_was_written() -> None:
+    running = after(step("running", "p1", vm="vm2"))
+    ended = moves.done(running, answer(), Result(bytes=9, type="image/png"), LATER - 1, DAY)
+    assert (ended.ended_ms, ended.updated_ms) == (LATER - 1, running.updated_ms)
+
+
 def test_a_cancelled_job_is_not_a_failed_one() -> None:
     asked = moves.cancelling(record(), LATER)
     assert asked.cancel_asked

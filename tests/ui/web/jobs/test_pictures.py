@@ -71,6 +71,12 @@ def test_results() -> None:
     assert result_of(told, is_caption=True) == Result(bytes=len(told), type="application/json", caption="a cup")
 
 
+def test_a_caption_can_be_written_down_whatever_it_holds() -> None:
+    told = result_of(rb'{"caption": "half \ud83d, whole \ud83d\ude00"}', is_caption=True)
+    assert told.caption == "half ?, whole \N{GRINNING FACE}"
+    assert Result.model_validate_json(told.model_dump_json()) == told
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"caption": 3}', b"[" * 100_000, b'"a cup"'])
 def test_what_is_no_caption(body: bytes) -> None:
     with pytest.raises(BadInput, match="caption"):

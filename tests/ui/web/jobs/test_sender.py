@@ -125,6 +125,19 @@ async def test_a_broker_that_keeps_refusing_ends_the_job(amqp_url: str, tmp_path
         await sender.close()
 
 
+async def test_the_time_without_a_broker_is_no_refusal(amqp_url: str, tmp_path: Path, foreign: Foreign) -> None:
+    async with office_at(tmp_path, amqp_url) as office:
+        foreign.channel.exchange_unbind(JOBS_LANES, JOBS, "sketch")
+        foreign.channel.queue_unbind(JOBS_UNKNOWN, JOBS_UNKNOWN, "")
+        left = await office.add()
+        sender = sender_of(office)
+        sender.start()
+        office.clock.now_ms += 2 * PATIENCE_MS
+        await eventually(lambda: sender._refused[left.id].count == 1)
+        assert await office.state(left) == ["accepted"]
+        await sender.close()
+
+
 async def test_what_can_not_be_sent_any_more_ends(amqp_url: str, tmp_path: Path) -> None:
     async with office_at(tmp_path, amqp_url) as office:
         late = await office.add(1, deadline_ms=NOW)

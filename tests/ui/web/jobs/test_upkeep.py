@@ -7,15 +7,16 @@ import pytest
 from bus.problems import Kind, Problem
 from tests.bus.rabbit.foreign import eventually
 from tests.ui.web.jobs.office import DAY_MS, NOW, NOWHERE, Office, office_at
-from ui.web.jobs import moves
+from ui.web.jobs import moves, removed_users
 from ui.web.jobs.moves import GRACE_MS, Spans
+from ui.web.jobs.record import Counts
 from ui.web.jobs.upkeep import Upkeep
 
 END = partial(moves.failed, problem=Problem.of(Kind.EXPIRED, "Late."), now_ms=NOW, kept_ms=DAY_MS)
 
 
 def upkeep_of(office: Office) -> Upkeep:
-    return Upkeep(office.database, office.book, office.files, Spans(3_600_000, DAY_MS))
+    return Upkeep(office.database, office.book, office.files, Spans(3_600_000, DAY_MS), lambda _record: None)
 
 
 def files_of(office: Office) -> list[str]:
@@ -40,6 +41,39 @@ async def test_what_is_old_is_removed_with_its_files(tmp_path: Path) -> None:
         assert await office.state(old, new, waiting) == ["removed", "failed", "accepted"]
         assert files_of(office) == [new.id, waiting.id]
         assert office.allowances.counts("anna").kept_bytes == 200
+
+
+async def test_a_removed_users_jobs_go_whatever_their_state(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        done, waiting, bens = await office.add(1), await office.add(2), await office.add(3, user="ben")
+        await office.book.end({done.id: END})
+        called_off: list[str] = []
+        upkeep = Upkeep(
+            *(office.database, office.book, office.files, Spans(3_600_000, DAY_MS)),
+            lambda record: called_off.append(record.id),
+        )
+        await office.database.run(removed_users.add, "anna", NOW)
+        await upkeep.once(NOW + 1)
+        assert await office.state(done, waiting, bens) == ["removed", "removed", "accepted"]
+        assert (called_off, files_of(office)) == ([waiting.id], [bens.id])
+        assert office.allowances.counts("anna") == Counts(0, 0)
+        assert await office.database.run(removed_users.names) == ["anna"]
+        await upkeep.once(NOW + removed_users.HELD_MS)
+        assert await office.database.run(removed_users.names) == []
+
+
+async def test_a_job_whose_answer_is_just_being_kept_is_removed_after_it(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job, upkeep = await office.add(1), upkeep_of(office)
+        await office.database.run(removed_users.add, "anna", NOW - removed_users.HELD_MS)
+        office.book._ending.add(job.id)
+        await upkeep.once(NOW)
+        assert await office.state(job) == ["accepted"]
+        office.book._ending.clear()
+        await office.book.end({job.id: END})
+        await upkeep.once(NOW)
+        assert await office.state(job) == ["removed"]
+        assert await office.database.run(removed_users.names) == []
 
 
 async def test_files_of_no_job_are_swept_at_the_start(tmp_path: Path) -> None:

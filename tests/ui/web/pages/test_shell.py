@@ -25,11 +25,6 @@ def test_the_theme_is_set_before_any_style_sheet_is_asked_for() -> None:
     assert '<link rel="modulepreload" href="/static/1/js/wire.js">' in html
 
 
-def test_a_page_keeps_its_websocket_only_when_told() -> None:
-    assert "data-socket" not in shell.head("/static/1")
-    assert 'data-socket="keep"' in shell.head("/static/1", keeps_socket=True)
-
-
 def test_what_a_page_knows_of_keys_is_in_the_list_with_what_holds_everywhere() -> None:
     html = shell.body("/static/1", "Pictures", [], "", [("j k", "Next picture")])
     assert "<dt><kbd>j</kbd> <kbd>k</kbd></dt><dd>Next picture</dd>" in html

@@ -5,7 +5,9 @@ from sqlite3 import Connection
 import pytest
 
 from bus.errors import BadInput
+from ui.web.jobs import removed_users, rows
 from ui.web.jobs.database import connect
+from ui.web.jobs.removed_users import HELD_MS
 from ui.web.people import accounts, sessions, tokens
 from ui.web.people.accounts import Account
 from ui.web.people.sessions import Session
@@ -16,7 +18,7 @@ GOOGLE, OTHER = "https://accounts.example", "https://login.example"
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    opened = connect(tmp_path / "page.db", SCHEMA)
+    opened = connect(tmp_path / "page.db", rows.SCHEMA + SCHEMA)
     yield opened
     opened.close()
 
@@ -75,11 +77,32 @@ def test_nothing_is_left_of_who_is_removed(connection: Connection) -> None:
     accounts.add(connection, account("anna"))
     sessions.begin(connection, "token", Session("anna", 0, 0, "192.0.2.7", ""))
     tokens.add(connection, tokens.new_token(), "anna", "script", 0)
-    assert accounts.remove(connection, "anna")
-    assert not accounts.remove(connection, "anna")
+    assert accounts.remove(connection, "anna", 0)
+    assert not accounts.remove(connection, "anna", 0)
+    removed_users.free(connection, "anna", HELD_MS)
     accounts.add(connection, account("anna"))
     assert sessions.of_account(connection, "anna", 1, 1000) == []
     assert tokens.of_account(connection, "anna") == []
+
+
+def test_a_name_is_nobodys_until_what_was_under_it_has_gone(connection: Connection) -> None:
+    accounts.add(connection, account("anna"))
+    accounts.remove(connection, "anna", 0)
+    with pytest.raises(BadInput, match="not free before its pictures are gone"):
+        accounts.add(connection, account("anna"))
+    assert accounts.claim(connection, GOOGLE, "42", "anna", 7).name == "anna-2"
+    removed_users.free(connection, "anna", HELD_MS)
+    accounts.add(connection, account("anna"))
+
+
+def test_what_had_begun_before_a_removal_begins_nothing_after_it(connection: Connection) -> None:
+    accounts.add(connection, account("anna"))
+    accounts.remove(connection, "anna", 0)
+    with pytest.raises(BadInput, match="The account was removed") as caught:
+        sessions.begin(connection, "token", Session("anna", 0, 0, "192.0.2.7", ""))
+    assert caught.value.problem.status == 401
+    with pytest.raises(BadInput, match="The account was removed"):
+        tokens.add(connection, tokens.new_token(), "anna", "script", 0)
 
 
 def test_whom_a_provider_knows_keeps_their_account(connection: Connection) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.ui.web.people.village import DAY_MS, asked, village
+from ui.web.jobs import removed_users
 from ui.web.people import accounts, sessions
 from ui.web.people import callers as callers_module
 from ui.web.people.person import NotLoggedIn, Person
@@ -128,7 +129,8 @@ async def test_what_the_command_line_changes_is_noticed(tmp_path: Path) -> None:
         cookie = await there.logged_in("anna")
         await there.database.run(accounts.set_role, "anna", "operator")
         assert (await there.people.operator(asked(cookie))).is_operator
-        await there.database.run(accounts.remove, "anna")
+        await there.database.run(accounts.remove, "anna", there.now_ms)
+        await there.database.run(removed_users.free, "anna", there.now_ms + removed_users.HELD_MS)
         await there.add("anna")
         with pytest.raises(NotLoggedIn):
             await there.people.of(asked(cookie))

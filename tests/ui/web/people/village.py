@@ -9,13 +9,13 @@ from argon2.profiles import CHEAPEST
 from starlette.requests import HTTPConnection
 
 from bus.settings import Settings
+from ui.web.jobs import rows
 from ui.web.jobs.database import Database
-from ui.web.people import accounts
+from ui.web.people import accounts, tables
 from ui.web.people.accounts import Account
 from ui.web.people.passwords import Passwords
 from ui.web.people.people import People
 from ui.web.people.person import Role
-from ui.web.people.tables import SCHEMA
 
 PASSWORD = "correct horse battery"
 DAY_MS = 86_400_000
@@ -53,7 +53,7 @@ def asked(
 @asynccontextmanager
 async def village(folder: Path, **settings: Any) -> AsyncIterator[Village]:
     """People under these settings; local accounts unless they say otherwise."""
-    database = Database(folder / "page.db", SCHEMA)
+    database = Database(folder / "page.db", rows.SCHEMA + tables.SCHEMA)
     await database.open()
     people = People(Settings(**settings), database, lambda: there.now_ms, Passwords(CHEAPEST))
     there = Village(people, database)

@@ -1,4 +1,8 @@
+import asyncio
+import os
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -83,6 +87,28 @@ async def test_nobody_there_and_no_such_name(caller: Caller) -> None:
     unknown = await caller.post("http://nobody.invalid/", HEADERS, b"{}")
     assert "No connection" in (refused.error or "")
     assert unknown.error == "No such host: nobody.invalid"
+
+
+async def test_a_name_can_be_no_name() -> None:
+    caller = Caller(private=True)
+    outcome = await caller.post(f"http://{'a' * 70}.example/", HEADERS, b"{}")
+    await caller.close()
+    assert "No such host" in (outcome.error or "")
+
+
+async def test_names_that_are_slow_to_be_found_hold_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_more: found.wait(10) and [])
+    caller = Caller(private=True, timeout_s=0.01)
+    try:
+        outcomes = await asyncio.gather(*(caller.post("http://slow.example/", HEADERS, b"{}") for _ in range(50)))
+        assert {outcome.error for outcome in outcomes} == {"No answer within 0.01 s."}
+        # The loop's own threads, which write pictures to the disk, are free.
+        await asyncio.gather(*(asyncio.to_thread(os.getpid) for _ in range(50)))
+        assert not found.is_set()
+    finally:
+        found.set()
+        await caller.close()
 
 
 async def test_a_certificate_is_checked_against_the_name_not_the_address(tmp_path: Path) -> None:

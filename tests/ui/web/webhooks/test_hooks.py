@@ -46,6 +46,8 @@ async def test_an_account_that_is_removed_takes_its_webhooks_along(page: Page) -
         await running.database.run(accounts.add, Account("anna", "user", None, None, None, 1))
         await running.webhooks.add("anna", "https://hooks.example/", ["done"])
         await running.webhooks.add("berta", "https://hooks.example/", ["done"])
-        await running.database.run(accounts.remove, "anna")
+        await running.database.run(accounts.remove, "anna", running.page.now_ms)
         assert await running.webhooks.of("anna") == []
+        with pytest.raises(BadInput, match="removed"):  # a request of theirs that was under way
+            await running.webhooks.add("anna", "https://hooks.example/", ["done"])
         assert len(await running.webhooks.of("berta")) == 1

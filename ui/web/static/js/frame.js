@@ -4,7 +4,7 @@ const KEPT_THEME = "overspill.theme";
 const KEPT_KEYS = "overspill.single-keys";
 
 function begin() {
-  if (!document.querySelector('script[data-socket="keep"]')) keepSocketClosed();
+  keepSocketClosed();
   for (const radio of document.querySelectorAll('input[name="theme"]')) {
     radio.checked = radio.value === (remembered(KEPT_THEME) ?? "auto");
     radio.addEventListener("change", () => setTheme(radio.value));

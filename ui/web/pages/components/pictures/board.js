@@ -22,7 +22,7 @@ const TOLD_MS = 2000; // screen readers hear of a batch, not of each of its pict
 
 export default {
   components: { Card, Icon, Options, Tray, Viewer },
-  props: { samples: Array }, // [{name, url, title}]
+  props: { samples: Array }, // [{name, url, small, title}]
   template: `
     <div class="pictures" :class="{ fresh: cards.length === 0 }">
       <h1 class="unseen">Pictures</h1>
@@ -35,7 +35,7 @@ export default {
           <div class="samples"><p class="soft" id="samples-title">No picture at hand? Take one of these.</p>
             <ul aria-labelledby="samples-title">
               <li v-for="sample in samples" :key="sample.url"><button type="button" @click="take(sample)" :aria-label="'Take the sample: ' + sample.title">
-                <img :src="sample.url" alt="" width="96" height="72" loading="lazy"></button></li>
+                <img :src="sample.small" alt="" width="96" height="72" loading="lazy"></button></li>
             </ul></div>
         </div>
         <Options v-if="me" :choice="choice" :operations="me.operations" group="all"/>

@@ -14,10 +14,11 @@ MODULES = tuple(
 
 
 class Sample(TypedDict):
-    """A photograph to try: its file name, its address, and what it shows."""
+    """A photograph to try: its file name, its address, that of a small one, and what it shows."""
 
     name: str
     url: str
+    small: str
     title: str
 
 

@@ -9,6 +9,8 @@ from tests.needed import need_package
 
 need_package("nicegui", "page")
 
+from nicegui.element import Element  # noqa: E402
+
 from ui.web.pages.components.pictures import elements  # noqa: E402 (imports NiceGUI)
 from ui.web.pages.work import SAMPLES, SHARED, STYLES  # noqa: E402
 
@@ -40,10 +42,10 @@ def everything() -> set[str]:
     return known
 
 
-def test_the_components_are_the_files_next_to_them() -> None:
-    for element, entry in zip((elements.Board, elements.JobPage), ENTRIES, strict=True):
-        assert element.component is not None
-        assert element.component.path == entry
+@pytest.mark.parametrize(("element", "entry"), [(elements.Board, ENTRIES[0]), (elements.JobPage, ENTRIES[1])])
+def test_the_components_are_the_files_next_to_them(element: type[Element], entry: Path) -> None:
+    assert element.component is not None
+    assert element.component.path == entry
 
 
 def test_modules_import_what_is_there_and_all_of_it_is_fetched_early() -> None:
