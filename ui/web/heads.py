@@ -18,6 +18,11 @@ HEAD_S: Final = 20.0
 class BoundedHead(HttpToolsProtocol):
     """uvicorn's protocol, that reads heads up to a bound."""
 
+    _head: int | None
+    """Bytes of the head that is on its way; None while none is."""
+    _beside = 0
+    """Bytes since the head, or since the body's last, that are no part of the body: chunk sizes, trailers."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Give the first head its time."""
         super().connection_made(transport)
@@ -29,15 +34,18 @@ class BoundedHead(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes while no head is whole."""
+        """Count what comes while no head is whole, and what comes beside a body."""
         if self._head is None and self._is_between():
             self._begin()
         if self._head is not None:
             self._head += len(data)
+        self._beside += len(data)
         super().data_received(data)
         # What came with the end of a head is a body's; a head that is still not whole is all head.
         if self._head is not None and self._head > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The request's head is too large.")
+        if self._head is None and self._beside > HEAD_BYTES:
+            self.transport.close()  # an answer may be on its way: it can't be told
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -45,18 +53,28 @@ class BoundedHead(HttpToolsProtocol):
             self._begin()
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep it, unless it is a trailer: those would be kept without end, and nobody reads them."""
+        if self._head is not None:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """It is whole."""
-        self._head = None
+        self._head, self._beside = None, 0
         self._late.cancel()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Part of a body, which the application bounds."""
+        self._beside = 0
+        super().on_body(body)
 
     def _is_between(self) -> bool:
         """Whether the last request was answered: what comes now begins another, though it be line ends at first."""
         return self.cycle is not None and self.cycle.response_complete
 
     def _begin(self) -> None:
-        self._head: int | None = 0
+        self._head = 0
         self._late = self.loop.call_later(HEAD_S, self._close)
 
     def _close(self, *_: Any) -> None:

@@ -13,7 +13,7 @@ from bus.rabbit import Bus
 from bus.settings import Settings
 from bus.topology import EVENTS, HEARTBEATS, shared
 from ui.commands.fleet_look import looks, page_seen, show_lines, show_table
-from ui.commands.fleet_view import PageSeen
+from ui.fleet.look import PageSeen
 from ui.stack import state
 
 pytestmark = pytest.mark.broker

@@ -79,10 +79,27 @@ async def test_an_endless_head_after_a_whole_one_ends_it_too(wire: Wire) -> None
         await flood(wire)
 
 
-async def flood(wire: Wire) -> None:
-    """Send a header without end, 64 MiB of it at least. Raises ConnectionError when nobody takes it any more."""
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n"
+
+
+@pytest.mark.parametrize("piece", [b"a" * HEAD_BYTES, b"x-more: b\r\n" * 6000])
+@pytest.mark.parametrize("begin", [b"0\r\nx-trailer: b", b"1;extension="])
+async def test_what_comes_beside_a_body_has_an_end(wire: Wire, begin: bytes, piece: bytes) -> None:
+    wire[1].write(CHUNKED + begin)
+    with pytest.raises(ConnectionError):
+        await flood(wire, piece)
+
+
+async def test_a_body_in_chunks_of_a_byte_is_served_with_its_trailers(wire: Wire) -> None:
+    for _ in range(2):
+        wire[1].write(CHUNKED + b"1\r\na\r\n" * HEAD_BYTES + b"0\r\nx-trailer: b\r\n\r\n")
+        assert await answer(wire) == b"HTTP/1.1 200 OK 65537"
+
+
+async def flood(wire: Wire, piece: bytes = b"a" * HEAD_BYTES) -> None:
+    """Send what has no end, 64 MB of it at least. Raises ConnectionError when nobody takes it any more."""
     for _ in range(1000):
-        wire[1].write(b"a" * HEAD_BYTES)
+        wire[1].write(piece)
         await wire[1].drain()
 
 

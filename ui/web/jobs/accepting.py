@@ -130,9 +130,10 @@ class Accepting:
             raise
         try:
             await self._files.share(of, record.id)
-        except FileNotFoundError:
+        except OSError as error:
             self._uncount(record)
-            raise BadInput(Problem.of(Kind.NOT_FOUND, "Its picture is not there any more.")) from None
+            await self._files.remove([record.id])
+            raise BadInput(_not_shared(error)) from error
         return (await self._enter(record, None, b"")).record
 
     async def _enter(self, record: Record, key: str | None, mark: bytes) -> Accepted:
@@ -169,3 +170,9 @@ class Accepting:
     def _uncount(self, record: Record) -> None:
         self._allowances.end(record.user)
         self._allowances.count(record.user, size=-record.picture.bytes)
+
+
+def _not_shared(error: OSError) -> Problem:
+    if isinstance(error, FileNotFoundError):
+        return Problem.of(Kind.NOT_FOUND, "Its picture is not there any more.")
+    return no_room(f"The job can't be kept ({error.strerror}).")

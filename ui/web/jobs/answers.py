@@ -1,6 +1,7 @@
 """Taking in answers: kept on the disk first, then acked, so that each job ends once whatever dies in between."""
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from functools import partial
@@ -16,12 +17,15 @@ from ui.web.jobs import moves
 from ui.web.jobs.book import Book, Ending
 from ui.web.jobs.files import Files
 from ui.web.jobs.pictures import result_of
+from ui.web.jobs.record import Result
 from ui.web.jobs.sender import Terms
 
 log = logging.getLogger(__name__)
 
 AHEAD: Final = 16
 """Answers in memory at a time."""
+CLAIMS: Final = 2
+"""Of those, results from the blob store, which may be much larger than a message."""
 _FETCHES: Final = 6
 _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 10.0
@@ -36,6 +40,7 @@ class Answers:
         self._bus, self._book, self._files, self._terms = bus, book, files, terms
         self._busy: dict[str, asyncio.Task[None]] = {}
         """The latest task of each job: one at a time, in the order they came."""
+        self._claims = asyncio.Semaphore(CLAIMS)
         self._consumer: Consumer | None = None
 
     async def start(self) -> None:
@@ -104,12 +109,18 @@ class Answers:
             if answer.content_type == PROBLEM_JSON:
                 problem = answer.problem or moves.unreadable(answer)
                 return partial(moves.refused, answer=answer, problem=problem, now_ms=now, kept_ms=kept_ms)
-            body = (await self._whole(answer)).body
-            result = result_of(body, is_caption=answer.operation == "caption")
+            result = await self._kept(answer)
         except BadInput as fault:
             return partial(moves.refused, answer=answer, problem=fault.problem, now_ms=now, kept_ms=kept_ms)
-        await self._files.keep_result(answer.job, body)
         return partial(moves.done, answer=answer, result=result, now_ms=now, kept_ms=kept_ms)
+
+    async def _kept(self, answer: Answer) -> Result:
+        """The result, which is on the disk. Raises BadInput when it can't be had, OSError when it can't be kept."""
+        async with contextlib.nullcontext() if answer.claim is None else self._claims:
+            body = (await self._whole(answer)).body
+            result = result_of(body, is_caption=answer.operation == "caption")
+            await self._files.keep_result(answer.job, body)
+        return result
 
     async def _whole(self, answer: Answer) -> Answer:
         """The answer with its body, from the blob store if it lies there. Raises BadInput when it can't be had."""

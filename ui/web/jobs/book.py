@@ -118,7 +118,8 @@ class Book:
     async def end(self, endings: Mapping[str, Ending]) -> list[Record]:
         """End jobs, all on the disk when this returns; those that have ended already are left as they are.
 
-        Raises sqlite3.Error when the disk does not take it: then none has ended.
+        Raises sqlite3.Error when the disk does not take it, and whatever else keeps it from being written: then none
+        has ended.
         """
         ended = {
             job_id: ending(self.under_way[job_id])
@@ -130,7 +131,7 @@ class Book:
             self._moved.pop(job_id, None)  # written after the end, it would undo it
         try:
             changes = await self._database.run(rows.end, list(ended.values()), self._hooks) if ended else []
-        except sqlite3.Error:
+        except Exception:
             self._ending -= ended.keys()
             self._moved |= {job_id: self.under_way[job_id] for job_id in ended}
             raise
@@ -168,6 +169,10 @@ class Book:
         """A job under way, or one that has ended lately: whose events are of use."""
         return self.under_way.get(job_id) or self._late.get(job_id)
 
+    def is_ending(self, job_id: str) -> bool:
+        """Whether its end is being written down."""
+        return job_id in self._ending
+
     async def one(self, user: str, job_id: str) -> Record | None:
         """A user's job."""
         record = self.known(job_id) or await self._database.run(rows.one, user, job_id)
@@ -192,6 +197,8 @@ class Book:
             except sqlite3.Error as error:
                 log.error("moves of jobs are not written yet: %s", error)  # noqa: TRY400 (they stay, and are tried again)
                 await asyncio.sleep(_WRITE_AGAIN_S)
+            except Exception:  # one that can't be written must not keep those that come from it
+                log.exception("moves of jobs are not written")
 
     async def _write(self) -> None:
         """Write down what has moved. Raises sqlite3.Error; then it is kept for the next time."""

@@ -85,8 +85,8 @@ class Incoming:
         return await self._apart(partial(self._seen, self._taken(), most_pixels))
 
     async def keep(self, path: Path) -> None:
-        """Have it on the disk at `path`, whatever happens to the machine from now on. Only after `seen`."""
-        await self._apart(partial(self._keep, path))
+        """Have it on the disk at `path`, whatever happens to the machine from now on."""
+        await self._apart(partial(self._keep, self._taken(), path))
 
     def accept(self) -> None:
         """Leave it to whoever accepts it, its bytes counted: they `keep` it or `drop` it."""
@@ -139,7 +139,8 @@ class Incoming:
         self._write(pieces)
         return seen(self._file, self.size, most_pixels)
 
-    def _keep(self, path: Path) -> None:
+    def _keep(self, pieces: Sequence[Piece], path: Path) -> None:
+        self._write(pieces)
         keep(self._file, self._path, path)
         self._file.close()
 

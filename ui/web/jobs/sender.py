@@ -151,7 +151,9 @@ class Sender:
         now = self._terms.clock_ms()
         if record is None or record.state != "accepted":
             return
-        if record.cancel_asked:
+        if self._book.is_ending(job_id):
+            self._again(job_id)  # in case the disk does not take its end
+        elif record.cancel_asked:
             await self._end(record, partial(moves.cancelled, now_ms=now, kept_ms=self._terms.kept_ms))
         elif record.deadline_ms <= now:
             await self._fail(

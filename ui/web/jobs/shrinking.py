@@ -17,6 +17,7 @@ MAX_JPEG_SCANS: Final = 500
 """A progressive JPEG has about ten; thousands of empty ones keep a decoder busy for minutes."""
 _MEMORY: Final = 2 << 30
 _NICE: Final = 5
+_FIRST_TO_GO: Final = Path("/proc/self/oom_score_adj")
 _QUALITY: Final = 80
 _TILE_SIDES: Final = (322, 323)
 _AS_THEY_ARE: Final = {"L", "RGB", "RGBA", "CMYK"}
@@ -44,6 +45,8 @@ def serve(connection: Connection) -> None:
     """
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
     os.nice(_NICE)
+    with contextlib.suppress(OSError):  # where there is such a file: if memory runs out, it is not the page that goes
+        _FIRST_TO_GO.write_text("1000")
     with contextlib.suppress(EOFError, OSError):
         while True:
             connection.send(attempt(connection.recv()))

@@ -56,6 +56,8 @@ class Upkeep:
                 await self.once(clock_ms())
             except (sqlite3.Error, OSError) as error:
                 log.error("old jobs are not looked after: %s; trying again", error)  # noqa: TRY400 (said in full)
+            except Exception:
+                log.exception("old jobs are not looked after; trying again")
             await asyncio.sleep(_EVERY_S)
 
     async def once(self, now_ms: int) -> None:

@@ -17,7 +17,7 @@ def document(base: str, title: str, content: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)} · overspill</title>{shell.head(base, STYLES, keeps_socket=True)}</head>"
+        f"<title>{escape(title)} · overspill</title>{shell.head(base, STYLES)}</head>"
         f'<body class="door"><main class="door__card">{_brand(base)}{content}</main></body></html>'
     )
 

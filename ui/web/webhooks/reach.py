@@ -75,7 +75,8 @@ def _is_fit(ip: _Ip, *, private: bool) -> bool:
         return False
     # A mapped address is judged by what is inside.
     mapped = isinstance(ip, ipaddress.IPv6Address) and (ip.ipv4_mapped is not None or ip in _NAT64)
-    return private or mapped or (ip.is_global and not ip.is_reserved)
+    old_private = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
+    return private or mapped or (ip.is_global and not ip.is_reserved and not old_private)
 
 
 def _inside(ip: _Ip) -> list[_Ip]:

@@ -1,10 +1,17 @@
 """One's own account over HTTP."""
 
+import uuid
+
 import httpx
 import pytest
 
+from bus.clock import now_ms
+from bus.errors import BadInput
+from tests.ui.web.api.asking import ended, submit
 from tests.ui.web.api.house import House
 from tests.ui.web.api.people import PASSWORD, log_in, logged_in
+from ui.web.jobs.removed_users import HELD_MS
+from ui.web.people import accounts
 
 NEW = "a donkey of another colour"
 
@@ -42,6 +49,26 @@ def test_the_logins_that_hold_are_listed_and_ended_together(house: House) -> Non
             assert browser.delete("/api/v1/me/sessions").status_code == 204
             assert browser.get("/api/v1/me").status_code == 401
             assert other.get("/api/v1/me").status_code == 401
+
+
+def test_whoever_gets_a_removed_name_finds_nothing_of_who_had_it(house: House) -> None:
+    name, database, at_ms = f"person-{uuid.uuid4().hex[:12]}", house.web.people._database, now_ms()
+    token = house.token(name)
+    with house.client(token) as before:
+        jobs = [submit(before).json()["id"] for _ in range(2)]
+        for job in jobs:
+            ended(before, job)
+        house.do(database.run(accounts.remove, name, at_ms))
+        house.call(house.web.people.callers.forget)
+        assert before.get("/api/v1/jobs").status_code == 401
+    with pytest.raises(BadInput, match="not free"):
+        house.token(name)
+    house.do(house.web.desk._upkeep.once(at_ms + HELD_MS))
+    with house.client(house.token(name)) as after, house.client(token) as before:
+        assert before.get("/api/v1/me").status_code == 401
+        assert after.get("/api/v1/jobs").json()["jobs"] == []
+        assert after.get(f"/api/v1/jobs/{jobs[0]}").status_code == 404
+    assert not any(house.web.desk.files.path("pictures", job).exists() for job in jobs)
 
 
 def test_a_token_neither_changes_a_password_nor_ends_a_login(anna: httpx.Client) -> None:

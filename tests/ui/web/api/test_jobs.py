@@ -1,5 +1,6 @@
 """Jobs over HTTP, as a program sees them."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -215,3 +216,15 @@ def test_names_are_never_more_than_text(anna: httpx.Client) -> None:
     assert "\n" not in answer.headers["content-disposition"]
     assert "<" not in answer.headers["content-disposition"]
     assert answer.headers.get("x") is None
+
+
+def test_nobody_waits_for_a_caller_who_has_left(slow: House, anna: httpx.Client) -> None:
+    followers = slow.web.desk._followers._of
+    before = slow.call(lambda: set(followers))
+    with pytest.raises(httpx.ReadTimeout):
+        anna.post("/api/v1/jobs?operation=sketch", content=PHOTO, headers={"Prefer": "wait=60"}, timeout=1)
+    for _ in range(500):
+        if slow.call(lambda: set(followers)) <= before:
+            return
+        time.sleep(0.02)
+    raise AssertionError("somebody waits still")

@@ -157,10 +157,12 @@ class Office:
 
 
 @contextlib.asynccontextmanager
-async def office_at(folder: Path, url: str, *, connect: bool = True) -> AsyncIterator[Office]:
+async def office_at(folder: Path, url: str, *, connect: bool = True, lanes: bool = False) -> AsyncIterator[Office]:
+    """`lanes`: with the queues that jobs go to, which take the broker longer than most tests."""
     replies = Queue("page.test", {"x-queue-type": "classic"})
     all_of_it = shared()
-    topology = Topology(all_of_it.exchanges, (*all_of_it.queues, replies), all_of_it.bindings)
+    queues, bindings = (all_of_it.queues, all_of_it.bindings) if lanes else ((), ())
+    topology = Topology(all_of_it.exchanges, (*queues, replies), bindings)
     bus = Bus(url, name="page", topology=topology)
     files = Files(folder)
     files.open()

@@ -1,5 +1,7 @@
 import asyncio
+import errno
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import cast
@@ -183,6 +185,21 @@ async def test_once_more_within_the_same_bounds(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match="MiB"):
             await accepting.again(second)
         assert office.allowances.counts("anna") == Counts(2, 3 * len(PHOTO))
+
+
+async def test_once_more_on_a_full_disk_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_asked: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        accepting = accepting_of(office)
+        first = (await hand_in(accepting)).record
+        monkeypatch.setattr(os, "link", full)
+        monkeypatch.setattr(shutil, "copyfile", full)
+        with pytest.raises(BadInput, match="No space left") as error:
+            await accepting.again(first)
+        assert error.value.problem.slug == "not-ready"
+        assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
 
 
 async def test_what_must_be_whole_is_done_though_nobody_waits() -> None:

@@ -116,3 +116,35 @@ async def test_a_job_that_we_end_while_its_result_is_fetched_keeps_no_result(
         await asyncio.gather(answers._keep(told), office.book.end({job.id: ours}))
         assert await office.state(job) == ["cancelled"]
         assert not office.files.result_path(job).exists()
+
+
+class Stocktaker(Store):
+    """A store that notes how many results were being fetched at a time."""
+
+    under_way = most = 0
+
+    async def whole(self, answer: Answer) -> Answer:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(0.02)
+            return await super().whole(answer)
+        finally:
+            self.under_way -= 1
+
+
+async def test_few_results_of_the_store_are_in_memory_at_a_time(
+    amqp_url: str, tmp_path: Path, foreign: Foreign
+) -> None:
+    blobs = Blobs(f"file://{tmp_path}/blobs")
+    claim = await blobs.put("results", PHOTO, None)
+    async with office_at(tmp_path, amqp_url) as office:
+        store = Stocktaker(blobs, 1000)
+        jobs = [await office.add(number) for number in range(8)]
+        for job in jobs:
+            answer(foreign, office, job, b"", claim=claim)
+        answers = Answers(office.bus, office.book, office.files, Terms(office.replies, store, DAY_MS, office.clock))
+        await answers.start()
+        assert {(await answered(office, job)).state for job in jobs} == {"done"}
+        assert store.most == module.CLAIMS
+        await answers.close()

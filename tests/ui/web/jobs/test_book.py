@@ -110,6 +110,30 @@ async def test_a_disk_that_takes_nothing_ends_no_job_and_loses_no_move(tmp_path:
         assert await office.state(jobs[0]) == ["failed"]
 
 
+async def test_an_end_that_can_not_be_written_down_is_none(tmp_path: Path) -> None:
+    def odd(job: Record) -> Record:
+        return FAIL(job).model_copy(update={"given_up_for": "\ud800"})
+
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await office.add()
+        with pytest.raises(ValueError, match="surrogates"):
+            await office.book.end({job.id: odd})
+        assert (await office.state(job), office.book.is_ending(job.id)) == (["accepted"], False)
+        assert await office.book.end({job.id: FAIL})
+
+
+async def test_a_move_that_can_not_be_written_down_keeps_none_from_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        odd, fine = await office.add(1), await office.add(2)
+        office.book.move(odd.model_copy(update={"vm": "\ud800"}))
+        await eventually(lambda: "moves of jobs are not written" in caplog.text)
+        office.book.move(running(fine))
+        await eventually(lambda: not office.book._moved)
+        assert await written(office, fine) == running(fine)
+
+
 async def test_so_many_events_are_kept(tmp_path: Path) -> None:
     async with office_at(tmp_path, NOWHERE, connect=False) as office:
         job = await office.add()

@@ -2,6 +2,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,23 @@ async def test_a_broken_picture_is_tried_once(previews: Previews) -> None:
         with pytest.raises(BadInput, match="No preview can be made"):
             await previews.path(job, "picture", "preview")
         put(previews, picture())  # too late
+
+
+async def test_without_a_process_it_is_tried_again_when_asked_again(
+    previews: Previews, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_process: SpawnProcess) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    job = put(previews, picture(50))
+    with monkeypatch.context() as scarce:
+        scarce.setattr(SpawnProcess, "start", refuse)
+        for _ in range(2):
+            with pytest.raises(BadInput, match="just now"):
+                await previews.path(job, "picture", "preview")
+        assert previews._child.pid is None
+        previews._child.stop()  # there is nothing to end
+    assert (await previews.path(job, "picture", "preview")).exists()
 
 
 async def test_a_child_that_dies_is_replaced(previews: Previews) -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ from bus.messages import Job
 from bus.topology import JOBS, JOBS_LANES, JOBS_UNKNOWN
 from tests.bus.rabbit.foreign import Foreign, eventually, network
 from tests.producers.client.responder import Responder
-from tests.ui.web.jobs.office import NOW, PHOTO, Office, office_at, record
+from tests.ui.web.jobs.office import DAY_MS, NOW, PHOTO, Office, office_at, record
+from ui.web.jobs.moves import cancelled
 from ui.web.jobs.record import Picture
 from ui.web.jobs.sender import PATIENCE_MS, Room, Sender, message_of
 
@@ -45,7 +48,7 @@ async def test_room_is_for_so_many_bytes_or_for_one_picture() -> None:
 
 
 async def test_jobs_are_sent_once_and_known_to_be(amqp_url: str, tmp_path: Path) -> None:
-    async with office_at(tmp_path, amqp_url) as office, Responder(amqp_url, holding=True) as vms:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office, Responder(amqp_url, holding=True) as vms:
         left = await office.add(1)
         sender = sender_of(office)
         sender.start()
@@ -64,7 +67,7 @@ async def test_jobs_are_sent_once_and_known_to_be(amqp_url: str, tmp_path: Path)
 
 
 async def test_a_user_with_many_jobs_keeps_nobody_waiting(amqp_url: str, tmp_path: Path) -> None:
-    async with office_at(tmp_path, amqp_url) as office, Responder(amqp_url, holding=True) as vms:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office, Responder(amqp_url, holding=True) as vms:
         half = Picture(bytes=16 << 20, type="image/png")  # two at a time
         for number in range(8):
             await office.add(number, picture=half)
@@ -77,7 +80,7 @@ async def test_a_user_with_many_jobs_keeps_nobody_waiting(amqp_url: str, tmp_pat
 
 
 async def test_a_job_that_is_answered_before_it_is_confirmed_stays_ended(amqp_url: str, tmp_path: Path) -> None:
-    async with office_at(tmp_path, amqp_url) as office:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office:
         job = await office.add()
         sender = sender_of(office)
         sender._taken(job.id)
@@ -90,7 +93,7 @@ async def test_a_job_that_is_answered_before_it_is_confirmed_stays_ended(amqp_ur
 async def test_unconfirmed_jobs_are_sent_again_under_the_same_id(amqp_url: str, tmp_path: Path) -> None:
     async with (
         network(amqp_url) as between,
-        office_at(tmp_path, between.url) as office,
+        office_at(tmp_path, between.url, lanes=True) as office,
         Responder(amqp_url, holding=True) as vms,
     ):
         sender = sender_of(office)
@@ -108,7 +111,7 @@ async def test_unconfirmed_jobs_are_sent_again_under_the_same_id(amqp_url: str, 
 
 
 async def test_a_broker_that_keeps_refusing_ends_the_job(amqp_url: str, tmp_path: Path, foreign: Foreign) -> None:
-    async with office_at(tmp_path, amqp_url) as office:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office:
         foreign.channel.exchange_unbind(JOBS_LANES, JOBS, "sketch")
         foreign.channel.queue_unbind(JOBS_UNKNOWN, JOBS_UNKNOWN, "")
         job = await office.add()
@@ -126,7 +129,7 @@ async def test_a_broker_that_keeps_refusing_ends_the_job(amqp_url: str, tmp_path
 
 
 async def test_the_time_without_a_broker_is_no_refusal(amqp_url: str, tmp_path: Path, foreign: Foreign) -> None:
-    async with office_at(tmp_path, amqp_url) as office:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office:
         foreign.channel.exchange_unbind(JOBS_LANES, JOBS, "sketch")
         foreign.channel.queue_unbind(JOBS_UNKNOWN, JOBS_UNKNOWN, "")
         left = await office.add()
@@ -139,7 +142,7 @@ async def test_the_time_without_a_broker_is_no_refusal(amqp_url: str, tmp_path: 
 
 
 async def test_what_can_not_be_sent_any_more_ends(amqp_url: str, tmp_path: Path) -> None:
-    async with office_at(tmp_path, amqp_url) as office:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office:
         late = await office.add(1, deadline_ms=NOW)
         lost = await office.add(2, body=None)
         wrong = await office.add(3, traceparent="x" * 500)
@@ -154,7 +157,7 @@ async def test_what_can_not_be_sent_any_more_ends(amqp_url: str, tmp_path: Path)
 
 
 async def test_what_is_called_off_in_line_is_passed_over(amqp_url: str, tmp_path: Path) -> None:
-    async with office_at(tmp_path, amqp_url) as office, Responder(amqp_url, holding=True) as vms:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office, Responder(amqp_url, holding=True) as vms:
         gone, next_ = await office.add(1), await office.add(2)
         sender = sender_of(office)
         sender.start()
@@ -165,10 +168,26 @@ async def test_what_is_called_off_in_line_is_passed_over(amqp_url: str, tmp_path
         await sender.close()
 
 
+async def test_what_is_called_off_this_very_moment_is_not_sent(amqp_url: str, tmp_path: Path) -> None:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office, Responder(amqp_url, holding=True) as vms:
+        gone, next_ = await office.add(1), await office.add(2)
+        disk = threading.Event()
+        waiting = asyncio.ensure_future(office.database.run(lambda _connection: disk.wait(10)))
+        ending = asyncio.ensure_future(office.book.end({gone.id: partial(cancelled, now_ms=NOW, kept_ms=DAY_MS)}))
+        sender = sender_of(office)
+        sender.start()
+        await vms.has_seen(1)
+        disk.set()
+        await asyncio.gather(waiting, ending)
+        await eventually(lambda: not sender.is_sending(gone.id))
+        assert [job.id for job in vms.seen] == [next_.id]
+        await sender.close()
+
+
 async def test_a_fault_of_ours_does_not_stop_the_others(
     amqp_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with office_at(tmp_path, amqp_url) as office, Responder(amqp_url, holding=True) as vms:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office, Responder(amqp_url, holding=True) as vms:
         odd = await office.add(1, deadline_ms=NOW - 1, name="x" * 100_000, given_up_for="y" * 100_000)
         fine = await office.add(2)
         await office.limit(1)  # it can't even be ended

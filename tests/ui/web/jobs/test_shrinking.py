@@ -97,6 +97,8 @@ def test_it_serves_until_the_other_end_goes(tmp_path: Path) -> None:
     assert ours.recv() is None
     ours.send(task(tmp_path, b"{}"))
     assert "JSON" in ours.recv()
+    # Where memory runs out it goes before the page does.
+    assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"
     ours.close()
     process.join()
     assert process.exitcode == 0

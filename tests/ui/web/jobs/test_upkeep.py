@@ -8,6 +8,7 @@ from bus.problems import Kind, Problem
 from tests.bus.rabbit.foreign import eventually
 from tests.ui.web.jobs.office import DAY_MS, NOW, NOWHERE, Office, office_at
 from ui.web.jobs import moves, removed_users
+from ui.web.jobs import upkeep as upkeep_module
 from ui.web.jobs.moves import GRACE_MS, Spans
 from ui.web.jobs.record import Counts
 from ui.web.jobs.upkeep import Upkeep
@@ -98,3 +99,24 @@ async def test_a_disk_that_is_full_does_not_end_it(tmp_path: Path, caplog: pytes
         await office.limit(100_000)
         await upkeep_of(office).once(NOW)
         assert await office.state(job) == ["failed"]
+
+
+async def test_a_row_that_makes_no_sense_ends_nothing_but_this_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(upkeep_module, "_EVERY_S", 0.01)
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        old = await office.add()
+        await office.book.end({old.id: END})
+        kept = await office.database.run(lambda connection: connection.execute(_DOCUMENT).fetchone())
+        await office.database.run(lambda connection: connection.execute(_REWRITE, ("{}",)).rowcount)
+        running = asyncio.create_task(upkeep_of(office).run(lambda: NOW + DAY_MS))
+        await eventually(lambda: "old jobs are not looked after" in caplog.text)
+        await office.database.run(lambda connection: connection.execute(_REWRITE, kept).rowcount)
+        await eventually(lambda: not files_of(office))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+_DOCUMENT = "SELECT document FROM job"
+_REWRITE = "UPDATE job SET document = ?"

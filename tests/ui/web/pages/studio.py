@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from bus.clock import now_ms
 from bus.settings import Settings
 from tests.journey.processes import Processes
+from tests.ui.web.api.house import PLAIN
 from ui.web.jobs.database import connect
 from ui.web.people import accounts, sessions
 from ui.web.people.accounts import Account
@@ -45,7 +46,8 @@ class Studio:
         return token
 
     def client(self, user: str) -> httpx.Client:
-        return httpx.Client(base_url=self.url, cookies={COOKIE: self.log_in(user)}, headers={"Origin": self.url})
+        cookies, headers = {COOKIE: self.log_in(user)}, {"Origin": self.url}
+        return httpx.Client(base_url=self.url, cookies=cookies, headers=headers, verify=PLAIN)
 
     def send(self, user: str, picture: Path = CUP, operation: str = "sketch") -> dict[str, Any]:
         """A job, handed in by the API."""
@@ -60,7 +62,7 @@ class Studio:
     def wait(self, path: str = "/health") -> None:
         for _ in range(600):
             with suppress(httpx.TransportError):
-                if httpx.get(self.url + path).status_code == 200:
+                if httpx.get(self.url + path, verify=PLAIN).status_code == 200:
                     return
             time.sleep(0.05)
         raise AssertionError(f"the page does not answer:\n{self.processes.log('page')}")

@@ -11,7 +11,7 @@ from ui.web.webhooks.reach import is_address, may_call, target_of
         "127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.3.4", "192.168.1.1", "100.64.0.1", "198.18.0.1", "0.0.0.0",
         "240.0.0.1", "::1", "::", "fc00::1", "fd12:3456::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.1.2.3",
         "2002:7f00:1::", "2002:0a00:0001::1", "64:ff9b::7f00:1", "64:ff9b::c0a8:101",
-        "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "2001:0:4136:e378:8000:63bf:80ff:fffe", "fec0::1",
     ],
 )  # fmt: skip
 def test_what_only_we_can_reach_is_not_called(address: str) -> None:

@@ -1,5 +1,5 @@
 // A VM's states in words, with a shape each: nothing is told by its colour alone.
-import { sentence } from "./words.js";
+import { ago, sentence } from "./words.js";
 
 const RING = "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2Z";
 
@@ -20,6 +20,7 @@ export const stateOf = (vm) => STATES[vm.state] ?? { label: vm.state, tone: "cal
 
 /** Why a VM is as it is: its own reason, else what the state means. */
 export function whyOf(vm) {
+  if (vm.state === "lost") return `Last heard ${ago(vm.age_s * 1000)}.`; // its reason is of the moment it was lost
   if (vm.reason) return sentence(vm.reason);
   return vm.drained ? "An operator drains it. It ends what it runs and gets no more." : stateOf(vm).says;
 }

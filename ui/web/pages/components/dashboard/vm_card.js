@@ -4,7 +4,7 @@ import CodedText from "./coded.js";
 import { order } from "./ask.js";
 import { feed, view } from "./feed.js";
 import { stateOf, TROUBLED, whyOf } from "./states.js";
-import { ago, percent, plural, span } from "./words.js";
+import { percent, plural, span } from "./words.js";
 
 export default {
   name: "VmCard",
@@ -19,7 +19,7 @@ export default {
         <button class="button small" :disabled="asked" @click="turn"
           :aria-label="(vm.drained ? 'Resume ' : 'Drain ') + name" :title="hint">{{ vm.drained ? "Resume" : "Drain" }}</button>
       </header>
-      <p v-if="explained" class="vm__why"><strong v-if="small">{{ state.label }}: </strong><coded-text :text="why" /><span v-if="lost"> Last heard {{ ago(vm.age_s * 1000) }}.</span></p>
+      <p v-if="explained" class="vm__why"><strong v-if="small">{{ state.label }}: </strong><coded-text :text="why" /></p>
       <dl class="vm__figures">
         <div><dt><i class="chart__key" style="background: var(--chart-cpu)" aria-hidden="true"></i>CPU</dt>
           <dd :class="{ over: !view.cursor && vm.load >= threshold }">{{ percent(figure("cpu")) }}</dd></div>
@@ -41,7 +41,7 @@ export default {
         </ul>
       </footer>
     </article>`,
-  setup: () => ({ view, ago, percent, span }),
+  setup: () => ({ view, percent, span }),
   data: () => ({ asked: false }),
   computed: {
     id() { return `vm-${this.name}`; },
