@@ -44,7 +44,7 @@ RANGE: Final = "localStorage.setItem('overspill.dashboard.minutes', '2')"
 DRAWN: Final = """() => [...document.images].every((image) => image.complete && image.naturalWidth
   || image.getBoundingClientRect().top > innerHeight)"""
 """What is further down is fetched when somebody looks at it."""
-WIDE: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 1400}}
+WIDE: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 1490}}
 PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 

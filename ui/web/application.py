@@ -15,7 +15,7 @@ from ui.web.lingering import Lingering
 from ui.web.parts import Web
 from ui.web.people.login import login_routes
 
-PAGES: Final = ("work", "job", "dashboard", "login", "account")
+PAGES: Final = ("work", "job", "dashboard", "login", "account", "nowhere")
 
 
 def routes(web: Web, stop: asyncio.Event) -> FastAPI:

@@ -1,4 +1,4 @@
-"""Thumbnails and previews, made when they are first asked for, by one child process for all.
+"""Thumbnails and previews, made when they are first asked for, by one child process for all, users by turns.
 
 The page itself never decodes a picture. A child that hangs, or dies of one, is replaced; its picture has no preview.
 """
@@ -18,6 +18,7 @@ from typing import Final, Literal
 from bus.errors import BadInput
 from bus.problems import Kind, Problem
 from ui.web.jobs.files import Files
+from ui.web.jobs.one_by_one import OneByOne
 from ui.web.jobs.record import Record
 from ui.web.jobs.shrinking import Task, serve
 
@@ -112,6 +113,7 @@ class Previews:
         self._most_pixels = most_pixels
         self._child = child or Child()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="previews")
+        self._line = OneByOne()
         self._making: dict[Path, asyncio.Task[None]] = {}
         self._faults: OrderedDict[Path, Problem] = OrderedDict()
 
@@ -126,11 +128,12 @@ class Previews:
         if target in self._faults:
             raise BadInput(self._faults[target])
         if not target.exists():
-            await self._made(source, target, SIDES[size])
+            await self._made(record.user, source, target, SIDES[size])
         return target
 
     async def close(self) -> None:
         """End the child; whoever waits for it gets BadInput."""
+        self._line.close()
         self._thread.shutdown(wait=False, cancel_futures=True)
         self._child.kill()
         await asyncio.gather(*self._making.values(), return_exceptions=True)
@@ -144,10 +147,10 @@ class Previews:
             raise BadInput(Problem.of(Kind.NOT_FOUND, "The job has no picture for a result."))
         return self._files.result_path(record)
 
-    async def _made(self, source: Path, target: Path, side: int) -> None:
+    async def _made(self, user: str, source: Path, target: Path, side: int) -> None:
         making = self._making.get(target)
         if making is None:
-            making = self._making[target] = asyncio.create_task(self._make(source, target, side))
+            making = self._making[target] = asyncio.create_task(self._make(user, source, target, side))
             making.add_done_callback(partial(self._forget, target))
         # One who gives up does not take it away from the others.
         await asyncio.shield(making)
@@ -157,11 +160,12 @@ class Previews:
         if not making.cancelled():
             making.exception()  # nobody may be waiting for it any more
 
-    async def _make(self, source: Path, target: Path, side: int) -> None:
+    async def _make(self, user: str, source: Path, target: Path, side: int) -> None:
         if not await asyncio.to_thread(source.exists):
             raise BadInput(Problem.of(Kind.NOT_FOUND, "The picture is not there any more."))
         task = Task(source, target, self._files.aside(), side, self._most_pixels)
-        fault = await self._fault_of(task)
+        async with self._line.turn(user):
+            fault = await self._fault_of(task)
         with contextlib.suppress(FileNotFoundError):
             task.aside.unlink()  # of a child that died
         if fault is not None:
