@@ -47,8 +47,10 @@ class PageSettings(BaseSettings):
     page_job_s: float = Field(
         3600.0, ge=1, le=86_400, description="How long a job may wait before it expires, seconds."
     )
-    page_disk_mib: int = Field(20_480, ge=1, description="The most disk that all pictures take, MiB.")
-    page_user_mib: int = Field(4096, ge=1, description="The most disk that one user's pictures take, MiB.")
+    page_disk_mib: int = Field(
+        20_480, ge=1, description="The most disk that all jobs take, MiB: pictures, results, and 32 KiB each."
+    )
+    page_user_mib: int = Field(4096, ge=1, description="The most disk that the jobs of one user take, MiB.")
     page_user_jobs: int = Field(1000, ge=1, description="Jobs a user may have under way at a time.")
     page_user_uploads: int = Field(8, ge=1, description="Uploads of a user at a time.")
     page_user_rate: int = Field(600, ge=1, description="Jobs a user may begin in a minute.")

@@ -28,10 +28,10 @@ class Kind(Enum):
         "bad-field", 422, "A property, header or parameter is wrong", "Correct the named field and send the job again."
     )
     EMPTY_IMAGE = _Entry(
-        "empty-image", 400, "The body is empty", "Send the image's bytes as the message body, with no wrapper."
+        "empty-image", 400, "The image is empty", "Send the image's bytes as the message body, with no wrapper."
     )
     NOT_AN_IMAGE = _Entry(
-        "not-an-image", 415, "The body is not an image we read", "Send JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF."
+        "not-an-image", 415, "This is not an image we read", "Send JPEG, PNG, WebP, GIF, TIFF, BMP or AVIF."
     )
     BROKEN_IMAGE = _Entry(
         "broken-image", 422, "The image is damaged", "Export the image again and check that it opens in a viewer."

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +39,13 @@ class Letters:
     more: bool
 
 
+Within = Callable[[Letter], AbstractAsyncContextManager[None]]
+
+
+def _nothing(_letter: Letter) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
 class DeadLetters:
     """The dead queue, through one bus whose topology holds it.
 
@@ -64,8 +71,10 @@ class DeadLetters:
                 letters.append(letter_of(got[1], now_ms()))
         return Letters(tuple(letters), more=False)
 
-    async def replay(self, letter_id: str, *, by: str, force: bool = False) -> Letter:
+    async def replay(self, letter_id: str, *, by: str, force: bool = False, within: Within = _nothing) -> Letter:
         """Send a letter to the lanes as a job without attempts and deadline; `by` is who asked for it.
+
+        `within(letter)` is what is around the sending: it is entered when all is well so far, and sees it fail.
 
         It leaves the dead queue once the broker has confirmed the job: a connection that is lost in between sends it
         twice at worst. After three times only with `force`.
@@ -78,7 +87,8 @@ class DeadLetters:
         async with self._found(letter_id) as (loan, tag, message):
             letter = letter_of(message, now_ms())
             _check(letter, force=force)
-            await self._bus.publish(JOBS_LANES, again(message, now_ms(), by=by))
+            async with within(letter):
+                await self._bus.publish(JOBS_LANES, again(message, now_ms(), by=by))
             loan.keep(tag)
         log.warning("dead job %s of %s sent again by %s (%s)", letter.job, letter.user, by, letter.reason)
         return letter

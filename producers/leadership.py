@@ -124,7 +124,7 @@ class Leadership:
             return
         self._orders, said = carried_out(self._orders, command)
         if isinstance(command, Drain) and not self._follower.knows(command.vm):
-            said += "; no VM of this name was heard yet"
+            said = _of_unheard(command)
         self._follower.follow(self._orders)
         log.info("ordered: %s", said)
         self._publish(self._orders).add_done_callback(partial(self._ordered, delivery, said))
@@ -156,6 +156,12 @@ def carried_out(orders: Orders, command: Drain | Pause | Orders) -> tuple[Orders
     else:
         return command, "orders replaced"
     return orders.model_copy(update={**update, "seq": orders.seq + 1}), what
+
+
+def _of_unheard(command: Drain) -> str:
+    """What was done, where no VM of that name was heard of: it may be misspelt, or join later."""
+    kept = "it will be in use" if command.resume else "the order is kept, to drain it"
+    return f"no VM named {command.vm} was heard of; {kept} when it joins"
 
 
 def _read(message: Message) -> Command:

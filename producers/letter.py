@@ -36,6 +36,8 @@ class Letter:
     """When it died, where that is known."""
     replays: int
     history: tuple[Attempt, ...]
+    replies: str | None
+    """Where its answer is to go, as its sender said."""
     refused: str | None
     """Why it can't be sent again, ever; None when it can."""
 
@@ -57,6 +59,7 @@ def letter_of(message: Message, now_ms: int) -> Letter:
         dead_ms=_dead_ms(headers),
         replays=job.replays if job else 0,
         history=job.history if job else (),
+        replies=_told(message.reply_to) or None,
         refused=refused,
     )
 

@@ -109,6 +109,7 @@ PURE: dict[str, dict[str, str]] = {
     "ui/web/live/columns.py": {},
     "ui/web/live/history.py": {},
     "ui/web/live/past.py": {},
+    "ui/web/live/pace.py": {},
     "ui/web/live/patch.py": {},
     "ui/web/live/quantiles.py": {},
     "ui/web/live/sample.py": {},

@@ -18,6 +18,7 @@ from bridge.pubsub import resources
 from bridge.pubsub.bounds import unfit
 from bridge.pubsub.clients import Clients, Faults, said
 from bridge.pubsub.pull import Pull, Received, Upkeep
+from bridge.pubsub.served import Served
 from bridge.pubsub.setup import apply, found_subscription
 from bus.errors import SetupError
 from bus.messages import LARGEST_BODY
@@ -61,7 +62,8 @@ class PubSubCloud:
 
     def __init__(self, settings: Settings) -> None:
         """Nothing is connected yet. Raises SetupError when no project is known."""
-        self.operations = resources.operations(settings)
+        self._served = Served(settings)
+        self.operations = self._served.operations
         self._settings = settings
         self._topics = {operation: resources.jobs_topic(settings, operation) for operation in self.operations}
         self._came: asyncio.Queue[PubSubArrival | None] = asyncio.Queue()
@@ -80,6 +82,8 @@ class PubSubCloud:
         when there are no credentials, or no subscriptions to pull from.
         """
         clients = self._clients = Clients(self._settings)
+        if clients.emulated:
+            self._served.start(self._serve)
         await self._mend()
         for name, dead in self._pulled():
             if not clients.emulated:
@@ -117,6 +121,7 @@ class PubSubCloud:
         """Wait for what is being sent, settle what was asked for, give the rest back, and disconnect."""
         async with self._freed:
             await self._freed.wait_for(lambda: self._bytes == 0)
+        await self._served.stop()
         await asyncio.gather(*(pull.stop() for pull in self._pulls))
         self._pulls.clear()
         self._end_answers()
@@ -124,6 +129,9 @@ class PubSubCloud:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._clients.close)
             self._clients = None
         self._threads.shutdown(wait=False)
+
+    def _serve(self) -> None:
+        self.operations = self._served.operations
 
     def _pulled(self) -> tuple[tuple[str, bool], ...]:
         results, dead = resources.results_subscription, resources.dead_subscription
@@ -157,7 +165,7 @@ class PubSubCloud:
         """Where a parcel goes. Raises Unsendable when it may not go at all."""
         topic = self._topics.get(parcel.attributes.get("operation", ""))
         if topic is None:
-            raise Unsendable(f"The cloud is sent {', '.join(self.operations)}: see OVERSPILL_CLOUD_SERVICES.")
+            raise Unsendable(f"The cloud is sent {', '.join(self._topics)}: see OVERSPILL_CLOUD_SERVICES.")
         if (why := unfit(parcel)) is not None:
             raise Unsendable(f"Pub/Sub can't take the job: {why}. Set OVERSPILL_BLOBS to a store for large ones.")
         return topic

@@ -23,6 +23,8 @@ from bus.topology import Topology
 
 _OPEN_TIMEOUT_S: Final = 15.0
 _BLOCKED_TIMEOUT_S: Final = 300.0
+_CLOSES_WITHIN_S: Final = 2.0
+_LOOK_S: Final = 0.02
 PERSISTENT: Final = 2
 TRANSIENT: Final = 1
 
@@ -170,11 +172,21 @@ class Session:
                 self._connection.close()
 
     async def wait_closed(self) -> None:
-        """Wait until the socket is really gone, a few seconds at most."""
-        for _ in range(100):
-            if self._connection is None or self._connection.is_closed:
-                return
-            await asyncio.sleep(0.02)
+        """Wait until the socket is really gone; hang up on a broker that does not say goodbye within a few seconds."""
+        if not await self._is_gone():
+            # pika has no public way; where the name is gone, the socket goes with the process.
+            hang_up = getattr(self._connection, "_adapter_disconnect_stream", lambda: None)
+            hang_up()
+            await self._is_gone()
+
+    async def _is_gone(self) -> bool:
+        waited_s = 0.0
+        while self._connection is not None and not self._connection.is_closed:
+            if waited_s >= _CLOSES_WITHIN_S:
+                return False
+            await asyncio.sleep(_LOOK_S)
+            waited_s += _LOOK_S
+        return True
 
 
 def shut(channel: Channel) -> None:

@@ -1,6 +1,6 @@
 """Which machine takes a job: a wish and what is known of the VMs in, one choice with its reasons out. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -71,13 +71,18 @@ def _choice(scene: Scene, policy: Policy, decision: Decision) -> Choice:
 def _unserved(operation: str, views: Iterable[VmView]) -> Wait | Park:
     alive = list(islice((view for view in views if view.takes_jobs), SHOWN + 1))
     if alive:
-        return Park(f"no VM serves {operation} ({_listed(_why_not(operation, view) for view in alive)})")
+        return Park(f"no VM serves {operation} ({_why_not(operation, alive)})")
     lost = list(islice(views, SHOWN + 1))
     return Wait(f"no VM is alive ({_listed(f'{view.name} is {view.state}' for view in lost) or 'none was ever heard'})")
 
 
-def _why_not(operation: str, view: VmView) -> str:
-    return f"{view.name} does not serve {operation}: {view.not_served.get(operation, 'not offered')}"
+def _why_not(operation: str, views: Sequence[VmView]) -> str:
+    """Each reason once, with the VMs that give it."""
+    names: dict[str, list[str]] = {}
+    for view in views[:SHOWN]:
+        names.setdefault(view.not_served.get(operation, "not offered"), []).append(view.name)
+    told = [f"{', '.join(vms)}: {why}" for why, vms in names.items()]
+    return "; ".join([*told, "and others"] if len(views) > SHOWN else told)
 
 
 def _listed(whys: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import Vhosts
 from tests.needed import need_program
 from tests.ui.web.api.house import RESULT, House, open_house
+from tests.ui.web.api.people import PASSWORD, set_password
 from ui.web.webhooks.signing import secret_of, signed_headers
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -36,7 +37,8 @@ def test_its_commands_do_what_it_says(house: House, tmp_path: Path) -> None:
     said, *commands = blocks("sh")
     assert said.startswith("export PAGE_URL=")
     script = "\n".join(["set -e", *commands])
-    given = {**os.environ, "PAGE_URL": house.url, "TOKEN": house.token("anna")}
+    given = {**os.environ, "PAGE_URL": house.url, "TOKEN": house.token("anna"), "PASSWORD": PASSWORD}
+    set_password(house, "anna")
     done = subprocess.run(
         ["bash", "-c", script], check=False, cwd=tmp_path, env=given, capture_output=True, text=True, timeout=60
     )

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import pytest
 
@@ -11,6 +13,7 @@ from bus.rabbit import Bus, Delivery
 from bus.replies import bury
 from bus.topology import DEAD, LANES, lane, shared
 from producers.dead_letters import DeadLetters, NoSuchLetter, NotReplayable
+from producers.letter import Letter
 from tests.bus.rabbit.foreign import Foreign, Network, eventually
 
 pytestmark = pytest.mark.broker
@@ -125,3 +128,36 @@ async def test_a_connection_lost_while_they_are_looked_at_loses_none(bus: Bus, a
     while len(there) < 3:
         there = await seen(bus)
     assert sorted(there) == ["a", "b", "c"]
+
+
+async def test_what_is_around_the_sending_sees_it_fail_and_the_letter_stays(bus: Bus) -> None:
+    await buried(bus, "a")
+    told: list[str] = []
+
+    @asynccontextmanager
+    async def within(letter: Letter) -> AsyncIterator[None]:
+        told.append(letter.job)
+        try:
+            yield
+        except RuntimeError as error:
+            told.append(str(error))
+            raise
+
+    letter_id = (await seen(bus))["a"]
+    with pytest.raises(NoSuchLetter):
+        await DeadLetters(bus).replay("0" * 32, by="o", within=within)
+    with pytest.raises(RuntimeError):
+        await DeadLetters(Refusing(bus)).replay(letter_id, by="o", within=within)
+    assert (told, await seen(bus)) == (["a", "no"], {"a": letter_id})
+    await DeadLetters(bus).replay(letter_id, by="o", within=within)
+    assert (told, await seen(bus)) == (["a", "no", "a"], {})
+
+
+class Refusing(Bus):
+    """A bus that takes no job."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.__dict__.update(bus.__dict__)
+
+    def publish(self, *_: object, **__: object) -> NoReturn:
+        raise RuntimeError("no")

@@ -113,8 +113,12 @@ async def test_a_drain_of_a_vm_never_heard_of_is_kept_and_says_so(amqp_url: str)
         with Foreign(amqp_url) as foreign:
             replies = foreign.queue()
             order(foreign, Drain(vm="vm9"), reply_to=replies)
-            assert (await foreign.get(replies)).body == b"vm9 is drained; no VM of this name was heard yet"
+            said = b"no VM named vm9 was heard of; the order is kept, to drain it when it joins"
+            assert (await foreign.get(replies)).body == said
             assert router.orders[-1].drained == {"vm9"}
+            order(foreign, Drain(vm="vm9", resume=True), reply_to=replies)
+            said = b"no VM named vm9 was heard of; it will be in use when it joins"
+            assert (await foreign.get(replies)).body == said
 
 
 async def test_garbage_is_answered_and_dropped(amqp_url: str) -> None:

@@ -27,7 +27,7 @@ def test_a_letter_tells_whose_job_it_was_and_why_it_died() -> None:
     letter = letter_of(DEAD, NOW_MS)
     assert (letter.job, letter.user, letter.operation, letter.reason) == ("cup", "anna", "sketch", "it failed")
     assert (letter.bytes, letter.type, letter.site, letter.claimed) == (7, "image/png", "local", False)
-    assert (letter.dead_ms, letter.replays, letter.refused) == (8, 0, None)
+    assert (letter.dead_ms, letter.replays, letter.replies, letter.refused) == (8, 0, "replies", None)
     assert [(attempt.vm, attempt.problem) for attempt in letter.history] == [("vm1", "timed-out")]
 
 

@@ -117,4 +117,9 @@ def percent(value: float, threshold: float) -> Text:
 
 
 def _not_served(look: Look) -> list[str]:
-    return [f"{vm.name} doesn't serve {name}: {why}" for vm in look.vms for name, why in vm.not_served.items()]
+    """Each reason once, with the VMs that give it."""
+    vms: dict[tuple[str, str], list[str]] = {}
+    for vm in look.vms:
+        for missing in vm.not_served.items():
+            vms.setdefault(missing, []).append(vm.name)
+    return [f"{name} is not served by {', '.join(names)}: {why}" for (name, why), names in vms.items()]

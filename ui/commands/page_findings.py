@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from bus.errors import SetupError
 from bus.reach import is_loopback_host
 from bus.settings import Settings
 from ui.commands.findings import Finding
+from ui.web.people.login_settings import check_login
 
 _SUBJECT = "page"
 
@@ -20,14 +22,10 @@ def page(chosen: Settings, running_at: str | None, *, ready: bool) -> list[Findi
 
 
 def _of_login(chosen: Settings) -> Iterator[Finding]:
-    if chosen.page_login == "open" and not is_loopback_host(chosen.page_host):
-        detail = f"is open to everybody who reaches {chosen.page_host}, and does not start so."
-        remedy = "Set OVERSPILL_PAGE_HOST to 127.0.0.1, or OVERSPILL_PAGE_LOGIN to another way than `open`."
-        yield Finding("fail", _SUBJECT, detail, remedy)
-    lacking = [name for name in ("page_oidc_issuer", "page_oidc_client") if getattr(chosen, name) is None]
-    if chosen.page_login == "oidc" and lacking:
-        names = " and ".join(f"OVERSPILL_{name.upper()}" for name in lacking)
-        yield Finding("fail", _SUBJECT, "its OpenID provider is not named in full.", f"Set {names}; see docs/login.md.")
+    try:
+        check_login(chosen)
+    except SetupError as error:
+        yield Finding("fail", _SUBJECT, f"does not start so: {error}", "See docs/login.md.")
 
 
 def _of_network(chosen: Settings) -> Iterator[Finding]:

@@ -115,7 +115,7 @@ def what_is_ready(stack: state.Stack) -> str:
     if at is not None and not serves(at):
         return f"The stack is ready; its page, {at}/, is not yet: `overspill doctor` says more."
     opened = f"Open {at}/, or try" if at else "Try"
-    return f"The stack is ready. {opened}: overspill submit photo.jpg -o sketch"
+    return f"The stack is ready. {opened}: .venv/bin/overspill submit photo.jpg -o sketch"
 
 
 def _last_lines(state_dir: Path) -> str:

@@ -1,6 +1,7 @@
 """One look at the fleet: the VMs, who routes, who bridges, what waits where, and why. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from bus.events import BridgeStatus, RouterStatus
@@ -87,12 +88,15 @@ def reasons(look: Look) -> list[str]:
     """Why jobs wait, or would. Only the active router knows of the jobs."""
     found = [] if look.active else [NO_ACTIVE if look.routers else NO_ROUTER]
     found += [] if look.vms else [NO_VM]
-    return found + (_of_router(look.active) if look.active else [])
+    return found + (_of_router(look.active, {vm.name for vm in look.vms}) if look.active else [])
 
 
-def _of_router(router: RouterStatus) -> list[str]:
+def _of_router(router: RouterStatus, heard: AbstractSet[str]) -> list[str]:
     waiting = [f"{operation}: {why}" for operation, why in router.waiting.items() if operation not in router.paused]
     paused = [f"{name} is paused; `overspill resume {name}` goes on with it" for name in router.paused]
-    drained = [f"{name} is drained; `overspill vm resume {name}` gives it jobs again" for name in router.drained]
+    unheard = {name: "" if name in heard else " (no VM of that name is heard)" for name in router.drained}
+    drained = [
+        f"{name} is drained{of}; `overspill vm resume {name}` gives it jobs again" for name, of in unheard.items()
+    ]
     out = [f"{name} is quarantined: {why}" for name, why in router.quarantined.items()]
     return sorted(waiting) + sorted(paused) + sorted(drained) + sorted(out)

@@ -123,5 +123,5 @@ def welcome(log: Path, *, started_broker: bool, amqp_url: str, others: Sequence[
         f"broker   {amqp_url}" + ("" if started_broker else " (yours, from AMQP_URL)"),
         *others,
         f"logs     {log}",
-        "try      overspill submit photo.jpg -o sketch",
+        "try      .venv/bin/overspill submit photo.jpg -o sketch",
     )

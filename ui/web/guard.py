@@ -6,20 +6,17 @@ One plain ASGI application around all others. It holds nothing of a body, and re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import quote
 
 from starlette.requests import HTTPConnection
-from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bus.errors import ProblemError
 from bus.problems import Kind, Problem
-from ui.web.api.faults import problem_response
 from ui.web.bounds import BoundedBody, largest_body, told_length, too_large
 from ui.web.origins import Asked, refusal
-from ui.web.people.next_page import next_page
 from ui.web.people.people import People
 from ui.web.people.person import NotLoggedIn
+from ui.web.refusals import refused
 
 HEADERS: Final = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -81,7 +78,7 @@ class Guard:
         except ProblemError as error:
             problem = error.problem
         if problem is not None:
-            await _refuse(connection, problem)(scope, receive, send)
+            await refused(connection, problem, self._settings)(scope, receive, send)
             return
         await self._serve_bounded(scope, receive, send, most)
 
@@ -94,7 +91,8 @@ class Guard:
             if body.problem is None or body.answered:
                 raise
         if body.problem is not None and not body.answered:
-            await problem_response(body.problem, {"connection": "close"})(scope, receive, send)
+            closing = {"connection": "close"}
+            await refused(HTTPConnection(scope), body.problem, self._settings, closing)(scope, receive, send)
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
@@ -164,16 +162,6 @@ def _wrong_length(scope: Scope, most: int) -> Problem | None:
             Kind.BAD_REQUEST, "The request must tell the length of its body once.", field="Content-Length"
         )
     return too_large(most) if (told or 0) > most else None
-
-
-def _refuse(connection: HTTPConnection, problem: Problem) -> Response:
-    """The answer to a request that goes no further: for a person who must log in first, the way there."""
-    visits = connection.scope["method"] == "GET" and "text/html" in connection.headers.get("accept", "")
-    if problem.status != 401 or not visits or connection.scope["path"].startswith("/api/"):
-        return problem_response(problem)
-    path, query = connection.scope["path"], connection.scope.get("query_string", b"").decode("latin-1")
-    back = next_page(f"{quote(path)}?{query}" if query else quote(path))
-    return RedirectResponse(f"/login?next={quote(back, safe='/')}", 303, {"cache-control": "no-store"})
 
 
 class _Protected:

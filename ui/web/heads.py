@@ -14,14 +14,19 @@ HEAD_BYTES: Final = 64 * 1024
 HEAD_S: Final = 20.0
 """How long a head may take: the first one from when its connection is made, others from their first byte."""
 
+STALL_S: Final = 60.0
+"""How long an answer's reader may take nothing of what lies ready for them."""
+
 
 class BoundedHead(HttpToolsProtocol):
-    """uvicorn's protocol, that reads heads up to a bound."""
+    """uvicorn's protocol, that reads heads up to a bound, and gives up answers that nobody reads."""
 
     _head: int | None
     """Bytes of the head that is on its way; None while none is."""
     _beside = 0
     """Bytes since the head, or since the body's last, that are no part of the body: chunk sizes, trailers."""
+
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Give the first head its time."""
@@ -31,7 +36,33 @@ class BoundedHead(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more comes."""
         self._late.cancel()
+        self._flows()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The reader is behind: wait for them, but not for ever."""
+        super().pause_writing()
+        self._wait_for_reader(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """They have read."""
+        self._flows()
+        super().resume_writing()
+
+    def _wait_for_reader(self, left: int) -> None:
+        self._stalled = self.loop.call_later(STALL_S, self._look_again, left)
+
+    def _look_again(self, before: int) -> None:
+        """Give up who has taken nothing; closing would wait for them, too."""
+        left = self.transport.get_write_buffer_size()
+        if left < before:
+            self._wait_for_reader(left)
+        else:
+            self.transport.abort()
+
+    def _flows(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Count what comes while no head is whole, and what comes beside a body."""

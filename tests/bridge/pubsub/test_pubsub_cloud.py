@@ -12,6 +12,8 @@ from bridge.pubsub import resources
 from bus.errors import SetupError
 from bus.settings import Settings
 from bus.topology import OPERATIONS
+from tests.bridge.tiny_http import Request, TinyHttp, response
+from tests.bus.rabbit.foreign import eventually
 from tests.emulators import running
 from tests.needed import need_package
 from ui.stack.emulator import PubSubEmulator
@@ -122,6 +124,16 @@ async def test_parcels_wait_for_their_turn_and_a_large_one_gets_one(
     monkeypatch.setattr(module, "ON_ITS_WAY_BYTES", 1000)
     async with opened(chosen) as (cloud, _):
         await asyncio.gather(*(cloud.send(job(f"{number}", body=bytes(700 * number))) for number in range(8)))
+
+
+async def test_what_the_service_behind_an_emulator_does_not_serve_is_left_out(chosen: Settings) -> None:
+    async def ready(_request: Request) -> bytes:
+        return response(200, b'{"operations": ["sketch", "remove-background"]}')
+
+    service = await TinyHttp(ready).start()
+    async with opened(chosen.model_copy(update={"cloud_services": (("", service.url),)})) as (cloud, _):
+        await eventually(lambda: cloud.operations == ("sketch", "remove-background"))
+    await service.stop()
 
 
 async def test_a_topic_that_is_gone_is_made_anew_on_an_emulator(chosen: Settings) -> None:

@@ -9,6 +9,7 @@ from pika.exceptions import ChannelClosedByClient, ConnectionWrongStateError
 from bus.errors import BusError, Disconnected, Refused, Unroutable
 from bus.messages import Message
 from bus.rabbit import Bus
+from bus.rabbit import session as module
 from bus.rabbit.session import Session, asking, parameters
 from bus.topology import Queue, Topology
 from tests.bus.rabbit.conftest import WORK
@@ -87,6 +88,19 @@ async def test_a_large_body_goes_and_comes_whole(bus: Bus, foreign: Foreign) -> 
     body = bytes(range(256)) * 40_000
     await bus.publish("", Message(body, "work"))
     assert (await foreign.get("work")).body == body
+
+
+async def test_a_broker_that_does_not_say_goodbye_is_hung_up_on(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CLOSES_WITHIN_S", 0.1)
+    async with network(amqp_url) as between:
+        bus = Bus(between.url, name="test", topology=WORK)
+        await bus.start(30)
+        session = bus._session
+        assert session is not None
+        assert session._connection is not None
+        between.freeze()
+        await bus.close()
+        assert session._connection.is_closed
 
 
 async def test_telemetry_is_transient_and_never_waits(bus: Bus, foreign: Foreign) -> None:

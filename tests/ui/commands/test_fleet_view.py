@@ -56,7 +56,7 @@ def test_the_page_is_named_and_whether_it_is_ready() -> None:
 
 def test_what_is_not_served_and_why_jobs_wait_is_told() -> None:
     text = shown(look_at(beat_of()))
-    assert "- vm1 doesn't serve caption: needs torch" in text
+    assert "- caption is not served by vm1: needs torch" in text
     assert "- caption: no VM serves caption" in text
 
 
@@ -159,7 +159,7 @@ def test_what_the_operator_asked_for_is_told_with_how_to_undo_it() -> None:
         "sketch: full",
         "caption is paused; `overspill resume caption` goes on with it",
         "vm1 is drained; `overspill vm resume vm1` gives it jobs again",
-        "vm9 is drained; `overspill vm resume vm9` gives it jobs again",
+        "vm9 is drained (no VM of that name is heard); `overspill vm resume vm9` gives it jobs again",
     ]
     assert row_of("vm1", look)[1] == "drained"
     assert (as_json(look)["vms"][0]["state"], as_json(look)["vms"][0]["drained"]) == ("draining", True)

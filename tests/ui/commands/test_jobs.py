@@ -42,7 +42,7 @@ def test_a_caption_is_told() -> None:
 def test_a_failure_says_why_and_what_to_do() -> None:
     problem = Problem.of(Kind.NOT_AN_IMAGE, "It begins with b'hell'.")
     result = jobs.failure(Path("a.txt"), JobFailed(problem))
-    assert result.words.startswith("a.txt: The body is not an image we read: It begins with b'hell'. Send JPEG")
+    assert result.words.startswith("a.txt: This is not an image we read: It begins with b'hell'. Send JPEG")
     assert result.facts["problem"]["status"] == 415
     assert "job" not in result.facts
     assert "problem" not in jobs.failure(Path("a.txt"), AnswerTimeout("late")).facts

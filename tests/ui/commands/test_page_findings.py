@@ -37,14 +37,17 @@ def test_an_open_page_that_others_reach_fails() -> None:
 @pytest.mark.parametrize(
     ("given", "named"),
     [
-        ({}, "OVERSPILL_PAGE_OIDC_ISSUER and OVERSPILL_PAGE_OIDC_CLIENT"),
-        ({"page_oidc_issuer": "https://i"}, "OVERSPILL_PAGE_OIDC_CLIENT"),
+        ({"page_login": "oidc"}, "OVERSPILL_PAGE_OIDC_ISSUER and OVERSPILL_PAGE_OIDC_CLIENT"),
+        ({"page_login": "oidc", "page_oidc_issuer": "https://i"}, "OVERSPILL_PAGE_OIDC_CLIENT"),
+        ({"page_login": "proxy", "page_proxies": ""}, "OVERSPILL_PAGE_PROXIES"),
+        ({"page_login": "proxy"}, "OVERSPILL_PAGE_URL"),
     ],
 )
-def test_a_provider_that_is_not_named_in_full_fails(given: dict[str, Any], named: str) -> None:
-    (finding,) = page(Settings(page_login="oidc", **given), None, ready=False)
+def test_a_login_that_the_page_would_refuse_to_start_with_fails(given: dict[str, Any], named: str) -> None:
+    (finding,) = page(Settings(**given), None, ready=False)
     assert finding.level == "fail"
-    assert f"Set {named};" in finding.remedy
+    assert f" needs {named}" in finding.detail
+    assert finding.remedy == "See docs/login.md."
 
 
 def test_a_page_without_tls_that_others_reach_is_warned_of() -> None:

@@ -64,7 +64,7 @@ def test_when_all_is_ready_it_is_said_where_the_page_is_unless_it_is_late(state_
     stack = replace(state.ours(), environ={"PAGE_URL": "http://127.0.0.1:1"})
 
     assert commands.what_is_ready(stack).startswith("The stack is ready; its page, http://127.0.0.1:1/, is not yet")
-    assert commands.what_is_ready(state.ours()).startswith("The stack is ready. Try: overspill submit")
+    assert commands.what_is_ready(state.ours()).startswith("The stack is ready. Try: .venv/bin/overspill submit")
 
 
 def test_a_stack_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

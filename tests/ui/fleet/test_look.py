@@ -51,7 +51,7 @@ def test_why_jobs_wait() -> None:
     assert reasons(look(ROUTER.model_copy(update={**told, "quarantined": {"vm2": "stuck"}}))) == [
         "sketch: full",
         "caption is paused; `overspill resume caption` goes on with it",
-        "vm1 is drained; `overspill vm resume vm1` gives it jobs again",
+        "vm1 is drained (no VM of that name is heard); `overspill vm resume vm1` gives it jobs again",
         "vm2 is quarantined: stuck",
     ]
 

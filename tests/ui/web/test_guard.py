@@ -1,103 +1,19 @@
-"""The guard around a small application, as hostile browsers and programs meet it: over ASGI, with a real database."""
+"""The guard, as hostile browsers and programs meet it: hosts, origins, logins and how much one may ask."""
 
 import asyncio
-import tracemalloc
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message
-from starlette.websockets import WebSocket
 
-from tests.ui.web.people.village import Village, village
-from ui.web import bounds
-from ui.web.guard import HEADERS, RECHECK_S, Guard, is_public
-from ui.web.people.login import login_routes
+from tests.ui.web.asked import MIB, ORIGIN, Page, guarded, problem
+from ui.web.guard import HEADERS, Guard, is_public
 from ui.web.people.person import Person
 
-MIB = 1 << 20
-ORIGIN = "https://evil.example"
-
-
-async def echo(request: Request) -> Response:
-    """How much came, and who sent it."""
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-    return JSONResponse({"bytes": size, "path": request.url.path})
-
-
-async def page(request: Request) -> Response:
-    return PlainTextResponse("page", headers={"x-frame-options": "SAMEORIGIN"})
-
-
-async def stream(request: Request) -> Response:
-    return StreamingResponse(iter([b"data: 1\n\n"]), media_type="text/event-stream")
-
-
-async def broken(request: Request) -> Response:
-    raise RuntimeError("a fault of the application")
-
-
-async def chat(socket: WebSocket) -> None:
-    await socket.accept()
-    async for text in socket.iter_text():
-        await socket.send_text(text)
-
-
-def application(there: Village) -> Starlette:
-    """What the guard stands before."""
-    routes = [
-        Route("/", page),
-        Route("/api/v1/jobs", echo, methods=["GET", "POST"]),
-        Route("/api/v1/webhooks", echo, methods=["POST"]),
-        Route("/api/v1/events", stream),
-        Route("/api/v1/broken", broken, methods=["GET", "POST"]),
-        Route("/sketch", echo, methods=["POST"]),
-        Route("/health", page),
-        Route("/_nicegui_ws/socket.io/", echo, methods=["GET", "POST"]),
-        WebSocketRoute("/_nicegui_ws/socket.io/", chat),
-    ]
-    return Starlette(routes=[*login_routes(there.people), *routes])
-
-
-class Page:
-    """A guarded page, and a browser or program that asks it."""
-
-    def __init__(self, there: Village, now: float = 0.0) -> None:
-        self.there, self.now = there, now
-        self.guard = Guard(application(there), there.people, lambda: self.now)
-        transport = httpx.ASGITransport(self.guard)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://localhost:8600")
-
-
-@asynccontextmanager
-async def guarded(folder: Path, **settings: Any) -> AsyncIterator[Page]:
-    async with village(folder, **settings) as there:
-        asking = Page(there)
-        async with asking.http:
-            yield asking
-
-
-@pytest.fixture
-async def asking(tmp_path: Path) -> AsyncIterator[Page]:
-    """An open page."""
-    async with guarded(tmp_path, page_login="open") as opened:
-        yield opened
-
-
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "evil" not in answer.text
-    return answer.status_code, answer.json()["type"].rpartition(":")[2]
-
+SITE = "https://pictures.example"
 
 # What is on every answer.
 
@@ -151,145 +67,6 @@ async def test_our_own_page_does(asking: Page) -> None:
     ).text == "data: 1\n\n"
 
 
-# Websockets.
-
-
-class Socket:
-    """A websocket as a server holds it."""
-
-    def __init__(self, asking: Page, **headers: str) -> None:
-        self.asking, self.sent = asking, asyncio.Queue[Message]()
-        self.incoming: asyncio.Queue[Message] = asyncio.Queue()
-        self.incoming.put_nowait({"type": "websocket.connect"})
-        told = {"host": "localhost:8600", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        self.scope = {
-            "type": "websocket",
-            "scheme": "ws",
-            "path": "/_nicegui_ws/socket.io/",
-            "query_string": b"",
-            "root_path": "",
-            "headers": [(name.encode(), value.encode()) for name, value in told.items()],
-            "client": ("127.0.0.1", 50_000),
-            "subprotocols": [],
-        }
-
-    def __enter__(self) -> Self:
-        self.task = asyncio.ensure_future(self.asking.guard(self.scope, self.incoming.get, self.sent.put))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.task.cancel()
-
-    def say(self, text: str) -> None:
-        self.incoming.put_nowait({"type": "websocket.receive", "text": text})
-
-    async def hears(self) -> str:
-        """`accept`, what is said, or `close` and its code."""
-        message = await asyncio.wait_for(self.sent.get(), 10)
-        kind = message["type"].removeprefix("websocket.")
-        return {"send": message.get("text"), "close": f"close {message.get('code')}"}.get(kind) or kind
-
-
-async def test_our_pages_socket_opens(asking: Page) -> None:
-    with Socket(asking, origin="http://localhost:8600") as socket:
-        assert await socket.hears() == "accept"
-        socket.say("hello")
-        assert await socket.hears() == "hello"
-
-
-@pytest.mark.parametrize("headers", [{"origin": ORIGIN}, {"origin": "null"}, {"host": "evil.example"}])
-async def test_another_sites_socket_does_not(asking: Page, headers: dict[str, str]) -> None:
-    with Socket(asking, **headers) as socket:
-        assert await socket.hears() == "close 1008"
-
-
-async def test_a_socket_is_for_those_who_are_logged_in(tmp_path: Path) -> None:
-    async with guarded(tmp_path) as asking:
-        with Socket(asking) as socket:
-            assert await socket.hears() == "close 1008"
-        await asking.there.add("anna")
-        with Socket(asking, **await asking.there.logged_in("anna")) as socket:
-            assert await socket.hears() == "accept"
-
-
-async def test_a_socket_ends_some_seconds_after_its_login(tmp_path: Path) -> None:
-    async with guarded(tmp_path) as asking:
-        await asking.there.add("anna")
-        with Socket(asking, **await asking.there.logged_in("anna")) as socket:
-            assert await socket.hears() == "accept"
-            asking.now += RECHECK_S
-            socket.say("still here")
-            assert await socket.hears() == "still here"
-            await asking.there.people.log_out_everywhere("anna")
-            socket.say("and now")
-            assert await socket.hears() == "and now"
-            asking.now += RECHECK_S
-            socket.say("and now?")
-            assert await socket.hears() == "close 1008"
-            await socket.task
-
-
-async def test_sockets_are_counted(tmp_path: Path) -> None:
-    async with guarded(tmp_path, page_login="open", page_requests_rate=1) as asking:
-        heard = []
-        for _ in range(2):
-            with Socket(asking) as socket:
-                heard.append(await socket.hears())
-        assert heard == ["accept", "close 1008"]
-
-
-# Bodies.
-
-
-@pytest.mark.parametrize(("path", "most"), [("/api/v1/webhooks", MIB), ("/api/v1/jobs", 16 * MIB + MIB // 2)])
-async def test_a_body_that_says_it_is_too_large_is_not_read(asking: Page, path: str, most: int) -> None:
-    def unread() -> Iterator[bytes]:
-        raise AssertionError("it was read")
-        yield b""
-
-    async def body() -> AsyncIterator[bytes]:
-        for chunk in unread():
-            yield chunk
-
-    answer = await asking.http.post(path, content=body(), headers={"content-length": str(most + 1)})
-    assert problem(answer) == (413, "too-many-bytes")
-
-
-@pytest.mark.parametrize("length", ["", "-1", "1e3", "9" * 30])
-async def test_a_length_that_is_none(asking: Page, length: str) -> None:
-    answer = await asking.http.post("/api/v1/jobs", content=b"", headers={"content-length": length})
-    assert problem(answer) == (400, "bad-request")
-
-
-async def test_ten_gigabytes_in_pieces_are_cut_off_at_the_bound(asking: Page) -> None:
-    piece, sent = b"x" * 65_536, 0
-
-    async def body() -> AsyncIterator[bytes]:
-        nonlocal sent
-        for _ in range(10 * 1024 * 16):
-            sent += len(piece)
-            yield piece
-
-    tracemalloc.start()
-    answer = await asking.http.post("/api/v1/jobs", content=body())
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert problem(answer) == (413, "too-many-bytes")
-    assert answer.headers["connection"] == "close"
-    assert sent <= 17 * MIB
-    assert peak < 8 * MIB
-
-
-async def test_a_body_that_never_ends_is_cut_off(asking: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "PATIENCE_S", 0.05)
-
-    async def body() -> AsyncIterator[bytes]:
-        yield b"1"
-        await asyncio.Event().wait()
-
-    assert problem(await asking.http.post("/api/v1/webhooks", content=body())) == (408, "too-slow")
-
-
 async def test_the_faults_of_the_application_stay_its_own(asking: Page) -> None:
     with pytest.raises(RuntimeError, match="of the application"):
         await asking.http.get("/api/v1/broken")
@@ -322,6 +99,32 @@ async def test_a_visitor_is_shown_the_way_to_the_login(tmp_path: Path, path: str
     async with guarded(tmp_path) as asking:
         answer = await asking.http.get("http://localhost:8600" + path, headers={"accept": "text/html,*/*"})
         assert (answer.status_code, answer.headers["location"]) == (303, there)
+
+
+async def test_behind_a_proxy_that_names_nobody_there_is_one_page_and_no_way_round_in_circles(tmp_path: Path) -> None:
+    async with guarded(tmp_path, page_login="proxy", page_proxies="127.0.0.1", page_url=SITE) as asking:
+        asking.http.base_url = httpx.URL(SITE)
+        shown = await asking.http.get("/", headers={"accept": "text/html,*/*"})
+        assert (shown.status_code, shown.headers["content-type"]) == (401, "text/html; charset=utf-8")
+        assert "The proxy has not said who calls." in shown.text
+        assert "Log in at the proxy before this page" in shown.text
+        assert problem(await asking.http.get("/api/v1/jobs", headers={"accept": "text/html"})) == (401, "not-logged-in")
+
+
+async def test_people_are_refused_on_a_page_of_ours(asking: Page) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(17):
+            yield bytes(1 << 16)
+
+    person = {"accept": "text/html,*/*"}
+    foreign = await asking.http.post("/login", headers={**person, "origin": ORIGIN})
+    large = await asking.http.post("/login", headers=person, content=bytes(MIB + 1))
+    streamed = await asking.http.post("/_nicegui_ws/socket.io/", headers=person, content=body())
+    for answer, status in ((foreign, 403), (large, 413), (streamed, 413)):
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+        assert "evil" not in answer.text
+    assert streamed.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize(

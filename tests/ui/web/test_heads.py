@@ -13,8 +13,15 @@ from ui.web.heads import HEAD_BYTES, BoundedHead
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+MUCH = 64 << 20
+
+
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Says how large the body was."""
+    """Says how large the body was; at `/much` more than any buffer holds."""
+    if scope["path"] == "/much":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % MUCH)]})
+        await send({"type": "http.response.body", "body": bytes(MUCH)})
+        return
     size, more = 0, True
     while more:
         message = await receive()
@@ -128,3 +135,22 @@ class TestSilence:
             await asyncio.sleep(0.15)
             wire[1].write(b"b")
             assert await answer(wire) == b"HTTP/1.1 200 OK 2"
+
+
+class TestReaders:
+    """Who asks for much, and reads or doesn't."""
+
+    async def test_an_answer_that_nobody_reads_is_given_up(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(heads, "STALL_S", 0.05)
+        wire[1].write(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
+        await asyncio.sleep(0.5)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(wire[0].readexactly(MUCH), 10)
+
+    async def test_a_slow_reader_gets_all_of_it(self, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(heads, "STALL_S", 1.0)
+        wire[1].write(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
+        await wire[0].readuntil(b"\r\n\r\n")
+        for _ in range(64):  # it takes longer than the bound
+            await asyncio.wait_for(wire[0].readexactly(MUCH // 64), 10)
+            await asyncio.sleep(0.03)

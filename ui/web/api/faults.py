@@ -42,12 +42,17 @@ class Gone(ProblemError):
 
 def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """The problem as a response, with the headers that belong to its status."""
+    return Response(problem.to_json(), problem.status, headers_of(problem, headers), media_type=PROBLEM_JSON)
+
+
+def headers_of(problem: Problem, headers: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The headers of an answer that tells of a problem, in whatever form; `headers` are more of them."""
     told = {**NO_STORE, **(headers or {})}
     if problem.retry_after_s is not None:
         told["retry-after"] = str(max(1, math.ceil(problem.retry_after_s)))
     if problem.status == 401:
         told["www-authenticate"] = 'Bearer realm="overspill"'
-    return Response(problem.to_json(), problem.status, told, media_type=PROBLEM_JSON)
+    return told
 
 
 def problem_of(error: Exception) -> Problem:

@@ -10,7 +10,6 @@ from fastapi import Request
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from bus.clock import now_ms
 from bus.messages import JSON
 from bus.problems import Kind, Problem
 from ui.web.api.faults import Gone, problem_response
@@ -18,8 +17,8 @@ from ui.web.api.names import attachment
 from ui.web.api.ranges import has_it, part_of
 
 IMAGES: Final = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/bmp", "image/avif")
-SMALL: Final = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg"}
-"""The types of previews, by the suffixes of their files."""
+SMALL: Final = "image/webp"
+"""The type of previews."""
 _SANDBOX: Final = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox; default-src 'none'"}
 
 
@@ -47,13 +46,13 @@ class _FileResponse(FileResponse):
         await super().__call__(scope, receive, send)
 
 
-async def give(request: Request, file: File, until_ms: int) -> Response:
-    """The file, as far as it is asked for; a browser may keep it until `until_ms`. Raises Gone when it isn't there."""
+async def give(request: Request, file: File) -> Response:
+    """The file, as far as it is asked for. Raises Gone when it isn't there."""
     try:
         stat = await anyio.to_thread.run_sync(os.stat, file.path)
     except FileNotFoundError:
         raise Gone("It was removed.") from None
-    headers = _headers(file.name, file.version, until_ms)
+    headers = _headers(file.name, file.version)
     if has_it(request.headers.get("if-none-match"), headers["etag"]):
         return Response(status_code=304, headers=headers)
     part = part_of(_range_of(request, headers["etag"]), stat.st_size)
@@ -67,7 +66,7 @@ async def give(request: Request, file: File, until_ms: int) -> Response:
 
 def give_text(request: Request, text: bytes, name: str, version: str) -> Response:
     """A short JSON text, which nobody needs a part of."""
-    headers = _headers(name, version, until_ms=0)
+    headers = _headers(name, version)
     if has_it(request.headers.get("if-none-match"), headers["etag"]):
         return Response(status_code=304, headers=headers)
     return Response(text, headers=headers, media_type=JSON)
@@ -79,11 +78,12 @@ def _range_of(request: Request, etag: str) -> str | None:
     return request.headers.get("range") if meant_for == etag else None
 
 
-def _headers(name: str, version: str, until_ms: int) -> dict[str, str]:
-    kept_s = max(0, (until_ms - now_ms()) // 1000)
+def _headers(name: str, version: str) -> dict[str, str]:
     return {
         **_SANDBOX,
         "etag": f'"{version}"',
         "content-disposition": attachment(name),
-        "cache-control": f"private, max-age={kept_s}, immutable" if kept_s else "private, no-cache",
+        # Kept, but asked for each time (a 304 costs little): in a browser that several people use, pictures are not to
+        # be seen once their owner has logged out, or a login has ended in any other way.
+        "cache-control": "private, no-cache",
     }

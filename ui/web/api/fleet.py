@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import FastAPI, Header, Request
 from starlette.responses import Response
 
+from bus.messages import JSON
 from ui.web.api.access import Operator
 from ui.web.api.document import Responses, header
 from ui.web.api.faults import NO_STORE
@@ -16,7 +17,6 @@ from ui.web.parts import Web
 
 MOST_STREAMS: Final = 256
 """Of one operator at a time: each costs little, and where the page is open everybody is the same one."""
-_JSON: Final = "application/json"
 _Encodings = Annotated[str, Header(alias="Accept-Encoding", include_in_schema=False)]
 
 
@@ -39,7 +39,7 @@ class _Fleet:
     async def now(self, _person: Operator) -> Response:
         """Every VM, queue and limit as it is now. What is not known is absent."""
         told = self._web.live.latest().model_dump_json(exclude_none=True)
-        return Response(told, media_type=_JSON, headers=NO_STORE)
+        return Response(told, media_type=JSON, headers=NO_STORE)
 
     async def history(self, _person: Operator, encodings: _Encodings = "") -> Response:
         """The last 15 minutes in columns, a row a second."""
@@ -49,7 +49,7 @@ class _Fleet:
             headers["content-encoding"] = "gzip"
         else:
             told = await asyncio.to_thread(gzip.decompress, told)
-        return Response(told, media_type=_JSON, headers=headers)
+        return Response(told, media_type=JSON, headers=headers)
 
     async def events(self, request: Request, person: Operator) -> Response:
         """The whole of it, then what changes, once a second and at once when a VM changes its state."""

@@ -17,7 +17,7 @@ from ui.web.api.files import IMAGES
 from ui.web.api.intake import take
 from ui.web.api.preferences import wait_s
 from ui.web.api.results import found, give_result
-from ui.web.api.schema import Job, JobPage, Why
+from ui.web.api.schema import Job, JobCounts, JobPage, Why
 from ui.web.api.telling import why_of
 from ui.web.jobs.record import Record, Site, State
 from ui.web.parts import Web
@@ -112,7 +112,8 @@ class _Jobs:
             person.name, state=wanted.state, operation=wanted.operation, limit=wanted.limit, before=before
         )
         after = str(records[-1].number) if len(records) == wanted.limit else None
-        return JobPage(jobs=[Job.of(record) for record in records], next=after, last_event_id=last)
+        counts = JobCounts.of(await self._desk.states(person.name))
+        return JobPage(jobs=[Job.of(record) for record in records], next=after, counts=counts, last_event_id=last)
 
     async def read(self, person: Caller, job_id: JobId, response: Response) -> Job:
         """One job."""

@@ -40,12 +40,17 @@ def operations_of(seen: Sample) -> Iterator[OperationTold]:
         yield OperationTold(name=name, served=why is None, why=why, params=operation.params.model_json_schema())
 
 
+def _in_the_cloud(operation: str, seen: Sample) -> bool:
+    """Whether the cloud serves it; a bridge that names no operations may serve all."""
+    return seen.cloud is not None and operation in (seen.cloud.operations or (operation,))
+
+
 def _why_not(operation: str, seen: Sample) -> str | None:
     """Why nobody serves it now; None where somebody does."""
     if operation in seen.paused:
         return "An operator has paused it; jobs wait."
     there = [vm for vm in seen.vms.values() if vm.state != "lost"]
-    if any(operation in vm.operations for vm in there) or seen.cloud is not None:
+    if any(operation in vm.operations for vm in there) or _in_the_cloud(operation, seen):
         return None
     if not seen.connected:
         return "The page does not hear the machines just now; jobs wait."

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import quote
 
@@ -62,19 +61,24 @@ def attachment(name: str) -> str:
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def unique(names: Iterable[str]) -> Iterator[str]:
-    """The names, those that came before (in upper or lower case) with a number: `cup (2).jpg`."""
-    taken: set[str] = set()
-    for name in names:
-        free = next(one for one in _numbered(name) if one.casefold() not in taken)
-        taken.add(free.casefold())
-        yield free
+class Unique:
+    """Names of files in one folder, upper and lower case being the same."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        """The number that each name was last given out with; 1 is none."""
+
+    def of(self, name: str) -> str:
+        """The name, if it came before with a number: `cup (2).jpg`."""
+        free, number = name, self._last.get(name.casefold(), 0)
+        while free.casefold() in self._last:
+            number += 1
+            free = _numbered(name, number)
+        self._last[name.casefold()] = max(number, 1)
+        self._last.setdefault(free.casefold(), 1)
+        return free
 
 
-def _numbered(name: str) -> Iterator[str]:
-    yield name
+def _numbered(name: str, number: int) -> str:
     stem, dot, suffix = name.rpartition(".")
-    number = 2
-    while True:
-        yield f"{stem} ({number}){dot}{suffix}" if stem else f"{suffix} ({number})"
-        number += 1
+    return f"{stem} ({number}){dot}{suffix}" if stem else f"{suffix} ({number})"

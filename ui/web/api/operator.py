@@ -1,6 +1,7 @@
 """What an operator may ask for: drain a VM, pause an operation, look at dead jobs, send one again, remove one."""
 
 import logging
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Final, Self
 
 from fastapi import FastAPI, Path, Query
@@ -19,6 +20,7 @@ from ui.web.api.access import Operator
 from ui.web.api.document import problems
 from ui.web.api.faults import NO_STORE, Gone
 from ui.web.api.schema import Told
+from ui.web.jobs.desk import Desk
 from ui.web.live.live import Live
 from ui.web.parts import Web
 from ui.web.people.person import Person
@@ -73,7 +75,7 @@ class LetterList(Told):
 
 def add_routes(app: FastAPI, web: Web) -> None:
     """Add the routes."""
-    orders, letters = _Orders(web.live), _Letters(web.live)
+    orders, letters = _Orders(web.live), _Letters(web.live, web.desk)
     add, told = app.add_api_route, _TOLD
     add("/vms/{name}/drain", orders.drain, methods=["POST"], response_model=Said, **told)
     add("/vms/{name}/resume", orders.use_again, methods=["POST"], response_model=Said, **told)
@@ -120,8 +122,8 @@ class _Orders:
 class _Letters:
     """The routes of the dead queue."""
 
-    def __init__(self, live: Live) -> None:
-        self._letters = live.letters
+    def __init__(self, live: Live, desk: Desk) -> None:
+        self._letters, self._desk = live.letters, desk
 
     async def all(self, _person: Operator, response: Response, limit: _Limit = 100) -> LetterList:
         """The first dead jobs, with what became of them; each stays where it is."""
@@ -130,9 +132,17 @@ class _Letters:
         return LetterList(letters=[LetterTold.of(letter) for letter in found.letters], more=found.more)
 
     async def replay(self, person: Operator, letter_id: _LetterId, *, force: _Force = False) -> LetterTold:
-        """Send a dead job to the lanes again, its attempts counted anew and without a deadline."""
+        """Send a dead job to the lanes again, its attempts counted anew and without a deadline.
+
+        A job of this page is under way again with it, and ends by its answer.
+        """
+
+        def within(letter: Letter) -> AbstractAsyncContextManager[None]:
+            return self._desk.reopened(letter.user, letter.job, letter.replies)
+
         try:
-            return LetterTold.of(await self._letters.replay(letter_id, by=person.name, force=force))
+            letter = await self._letters.replay(letter_id, by=person.name, force=force, within=within)
+            return LetterTold.of(letter)
         except NoSuchLetter as error:
             raise Gone(str(error)) from None
         except NotReplayable as error:

@@ -1,7 +1,7 @@
 """Pictures and results on their way out: strangers' bytes, given in a way that no browser takes for a page of ours."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, get_args
 
 from fastapi import FastAPI, Header, Request
 from starlette.responses import Response
@@ -14,13 +14,10 @@ from ui.web.api.files import IMAGES, SMALL, File, give, give_text
 from ui.web.api.names import picture_name, result_name
 from ui.web.api.schema import Caption
 from ui.web.jobs.desk import Desk
+from ui.web.jobs.previews import SIDES, Of, Size
 from ui.web.jobs.record import Record
 from ui.web.parts import Web
 
-Which = Literal["picture", "result"]
-Size = Literal["preview", "thumbnail"]
-_WHICH: Final[tuple[Which, ...]] = ("picture", "result")
-_SIZES: Final[dict[Size, int]] = {"preview": 1600, "thumbnail": 480}
 Endpoint = Callable[..., Awaitable[Response]]
 
 # Read from the request itself, and named here for the document.
@@ -32,8 +29,8 @@ def add_routes(app: FastAPI, web: Web) -> None:
     """Add the pictures and results of jobs."""
     _add(app, "picture", _picture(web.desk), "The picture as it came", _whole("application/octet-stream"))
     _add(app, "result", _result(web.desk), "What came of the job", _whole(JSON))
-    for which in _WHICH:
-        for size, most in _SIZES.items():
+    for which in get_args(Of):
+        for size, most in SIDES.items():
             title = f"The {which}, {most} pixels at most"
             _add(app, f"{which}/{size}", _small(web.desk, which, size), title, _reduced())
 
@@ -53,7 +50,7 @@ def _picture(desk: Desk) -> Endpoint:
         record = await found(desk, person.name, job_id)
         name = picture_name(record.name, record.picture.type)
         file = File(desk.files.picture_path(record), record.picture.type, name, f"{record.id}.picture")
-        return await give(request, file, record.expires_ms)
+        return await give(request, file)
 
     return picture
 
@@ -68,7 +65,7 @@ def _result(desk: Desk) -> Endpoint:
     return result
 
 
-def _small(desk: Desk, which: Which, size: Size) -> Endpoint:
+def _small(desk: Desk, which: Of, size: Size) -> Endpoint:
     async def small(
         request: Request, person: Caller, job_id: JobId, _range: _Range = None, _has: _Has = None
     ) -> Response:
@@ -77,9 +74,8 @@ def _small(desk: Desk, which: Which, size: Size) -> Endpoint:
         if which == "result" and (record.result is None or record.result.caption is not None):
             raise Gone(_no_result(record) if record.result is None else "A caption has no picture.")
         path = await desk.previews.path(record, which, size)
-        kind = SMALL[path.suffix]
-        name = picture_name(f"{record.name}-{size}", kind)
-        return await give(request, File(path, kind, name, f"{record.id}.{which}.{size}"), record.expires_ms)
+        name = picture_name(f"{record.name}-{size}", SMALL)
+        return await give(request, File(path, SMALL, name, f"{record.id}.{which}.{size}"))
 
     small.__name__ = f"{which}_{size}"
     return small
@@ -102,7 +98,7 @@ async def give_result(request: Request, desk: Desk, record: Record) -> Response:
         text = Caption(caption=record.result.caption).model_dump_json().encode()
         return give_text(request, text, name, f"{record.id}.result")
     file = File(desk.files.result_path(record), record.result.type, name, f"{record.id}.result")
-    return await give(request, file, record.expires_ms)
+    return await give(request, file)
 
 
 def _no_result(record: Record) -> str:
@@ -132,4 +128,4 @@ def _whole(other: str) -> Responses:
 
 
 def _reduced() -> Responses:
-    return _whole("image/webp") | problems(422)
+    return _whole(SMALL) | problems(422)

@@ -1,11 +1,12 @@
 """The JSON of the API. Times named `_ms` are milliseconds since the Unix epoch; what is not known is null. Pure."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bus.problems import Problem
-from ui.web.jobs.record import Record, Route, Site, State
+from ui.web.jobs.record import ENDS, Record, Route, Site, State
 
 BASE: Final = "/api/v1"
 ID: Final = r"^[0-9a-f]{32}$"
@@ -101,11 +102,27 @@ def _result(record: Record, url: str) -> Result | None:
     return Result(bytes=kept.bytes, type=kept.type, caption=kept.caption, **urls)
 
 
+class JobCounts(Told):
+    """How many jobs the caller has."""
+
+    under_way: int = 0
+    done: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+    @classmethod
+    def of(cls, states: Mapping[str, int]) -> Self:
+        """From how many are in each state."""
+        ended = {state: n for state, n in states.items() if state in ENDS}
+        return cls(under_way=sum(states.values()) - sum(ended.values()), **ended)
+
+
 class JobPage(Told):
     """Some of the caller's jobs, newest first."""
 
     jobs: list[Job]
     next: str | None = Field(None, description="The cursor of the next page; null on the last.")
+    counts: JobCounts = Field(description="Of all of the caller's jobs, whichever were asked for.")
     last_event_id: int = Field(description="Follow /events from here, and nothing is missed.")
 
 

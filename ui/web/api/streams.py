@@ -46,8 +46,6 @@ def still(request: Request, people: People, person: Person) -> Callable[[], Awai
     async def asked() -> bool:
         try:
             return (await people.of(request)) == person
-        except TooMany:
-            return True
         except NotLoggedIn:
             return False
 

@@ -75,7 +75,7 @@ class _Tokens:
         return TokenList(tokens=[TokenTold.of(kept) for kept in await self._people.tokens_of(person.name)])
 
     async def add(self, person: Caller, wanted: TokenWanted, response: Response) -> TokenMade:
-        """A new token. It may do all that its maker may, but make or revoke tokens."""
+        """A new token. It may do all that its maker may, but make or revoke tokens and make or change webhooks."""
         response.headers.update(NO_STORE)
         kept, token = await self._people.add_token(person, wanted.name)
         return TokenMade.of(kept, token=token)

@@ -1,4 +1,7 @@
-"""Webhooks: made, listed, tried out, removed, and what came of their deliveries."""
+"""Webhooks: made, listed, tried out, removed, and what came of their deliveries.
+
+A token may only look at them: a webhook goes on sending results when the token that made it has long been revoked.
+"""
 
 from typing import Annotated, Any, Final, Self
 
@@ -11,6 +14,7 @@ from ui.web.api.document import problems
 from ui.web.api.faults import NO_STORE
 from ui.web.api.schema import BASE, ID, Told
 from ui.web.parts import Web
+from ui.web.people.person import Person, not_allowed
 from ui.web.webhooks.deliveries import Delivery, State
 from ui.web.webhooks.hooks import EVENTS, Event, Hook
 from ui.web.webhooks.reach import LONGEST_URL
@@ -103,7 +107,7 @@ class DeliveryTold(Told):
 
 
 class DeliveryList(Told):
-    """Deliveries, newest first; they are kept for three days."""
+    """Deliveries, newest first; they are kept for three days, and no longer than their jobs."""
 
     deliveries: list[DeliveryTold]
 
@@ -139,18 +143,24 @@ class _Webhooks:
         return WebhookList(webhooks=[WebhookTold.of(hook) for hook in await self._webhooks.of(person.name)])
 
     async def add(self, person: Caller, wanted: WebhookWanted, response: Response) -> WebhookMade:
-        """Be told when a job ends, from now on: a signed POST, as Standard Webhooks has it. At most ten a user."""
+        """Be told when a job ends, from now on: a signed POST, as Standard Webhooks has it. At most ten a user.
+
+        API tokens are refused: a webhook would outlive them.
+        """
+        _check_logged_in(person)
         response.headers.update(NO_STORE)
         hook = await self._webhooks.add(person.name, wanted.url, wanted.events)
         return WebhookMade.of(hook, secret=hook.secret)
 
     async def remove(self, person: Caller, hook_id: HookId) -> Response:
-        """Be told no more; what is still to be delivered is not."""
+        """Be told no more; what is still to be delivered is not. API tokens are refused."""
+        _check_logged_in(person)
         await self._webhooks.remove(person.name, hook_id)
         return Response(status_code=204, headers=NO_STORE)
 
     async def renew(self, person: Caller, hook_id: HookId, response: Response) -> WebhookMade:
-        """Sign with a new secret. For a day deliveries bear a signature by the old one too."""
+        """Sign with a new secret. For a day deliveries bear a signature by the old one too. API tokens are refused."""
+        _check_logged_in(person)
         response.headers.update(NO_STORE)
         hook = await self._webhooks.renew_secret(person.name, hook_id)
         return WebhookMade.of(hook, secret=hook.secret)
@@ -164,6 +174,16 @@ class _Webhooks:
         return DeliveryList(deliveries=[DeliveryTold.of(delivery) for delivery in found])
 
     async def test(self, person: Caller, hook_id: HookId, response: Response) -> DeliveryTold:
-        """Send a test now, once, and tell what came of it. One that arrives switches the webhook on again."""
+        """Send a test now, once, and tell what came of it. One that arrives switches the webhook on again.
+
+        API tokens are refused.
+        """
+        _check_logged_in(person)
         response.headers.update(NO_STORE)
         return DeliveryTold.of(await self._webhooks.test(person.name, hook_id))
+
+
+def _check_logged_in(person: Person) -> None:
+    """Raises NotAllowed for an API token."""
+    if person.via == "token":
+        raise not_allowed("Webhooks are made and changed by those who have logged in themselves.")

@@ -3,7 +3,7 @@
 import io
 import time
 import zlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, BinaryIO, Final
 
 from anyio import to_thread
@@ -14,7 +14,7 @@ from ui.web.api.access import Caller
 from ui.web.api.archive import Entry, Moment, directory
 from ui.web.api.document import binary, header, problems
 from ui.web.api.faults import NO_STORE, Gone
-from ui.web.api.names import attachment, result_name, unique
+from ui.web.api.names import Unique, attachment, result_name
 from ui.web.api.results import found
 from ui.web.jobs.desk import Desk
 from ui.web.jobs.record import Record
@@ -37,7 +37,7 @@ def add_routes(app: FastAPI, web: Web) -> None:
 
     async def archive(person: Caller, ids: _Ids = None) -> StreamingResponse:
         """The results of jobs as files in a zip archive, captions as text."""
-        records = await (_done(web.desk, person.name) if ids is None else _named(web.desk, person.name, ids))
+        records = _done(web.desk, person.name) if ids is None else _each(await _named(web.desk, person.name, ids))
         headers = {**NO_STORE, "content-disposition": attachment("overspill.zip")}
         return StreamingResponse(zipped(web.desk, records), headers=headers, media_type=_ZIP)
 
@@ -61,26 +61,31 @@ async def _named(desk: Desk, user: str, ids: str) -> list[Record]:
     return records
 
 
-async def _done(desk: Desk, user: str) -> list[Record]:
-    """All jobs of a user that are done, newest first."""
-    records: list[Record] = []
-    page = await desk.page_of(user, state="done", limit=_PAGE)
-    while page:
-        records += page
-        page = await desk.page_of(user, state="done", limit=_PAGE, before=page[-1].number) if len(page) == _PAGE else []
-    return [record for record in records if record.result is not None]
+async def _each(records: list[Record]) -> AsyncIterator[Record]:
+    for record in records:
+        yield record
 
 
-async def zipped(desk: Desk, records: Sequence[Record]) -> AsyncGenerator[bytes, None]:
+async def _done(desk: Desk, user: str) -> AsyncIterator[Record]:
+    """All jobs of a user that are done, newest first: they may be very many, and few are in memory at a time."""
+    before = None
+    while page := await desk.page_of(user, state="done", limit=_PAGE, before=before):
+        for record in page:
+            yield record
+        before = page[-1].number
+
+
+async def zipped(desk: Desk, records: AsyncIterator[Record]) -> AsyncGenerator[bytes, None]:
     """The archive, piece by piece. What is removed meanwhile is left out."""
     entries: list[Entry] = []
-    for record, name in zip(records, unique(map(_name, records)), strict=True):
+    names = Unique()
+    async for record in records:
         file = await to_thread.run_sync(_opened, desk, record)
         if file is None:
             continue
         with file:
             size, crc = await to_thread.run_sync(_measured, file)
-            entry = Entry(name, size, crc, entries[-1].end if entries else 0, _moment(record))
+            entry = Entry(names.of(_name(record)), size, crc, entries[-1].end if entries else 0, _moment(record))
             entries.append(entry)
             yield entry.header
             while piece := await to_thread.run_sync(file.read, _CHUNK):

@@ -110,7 +110,7 @@ class Accepting:
         try:
             await picture.keep(self._files.picture_path(record))
         except BaseException:
-            self._allowances.end(record.user)
+            self._allowances.undo(record.user)
             await picture.drop()
             await self._files.remove([record.id])
             raise
@@ -126,7 +126,7 @@ class Accepting:
         try:
             self._allowances.take(of.user, of.picture.bytes)
         except BadInput:
-            self._allowances.end(of.user)
+            self._allowances.undo(of.user)
             raise
         try:
             await self._files.share(of, record.id)
@@ -168,7 +168,7 @@ class Accepting:
             self._allowances.count(user, size=size)
 
     def _uncount(self, record: Record) -> None:
-        self._allowances.end(record.user)
+        self._allowances.undo(record.user)
         self._allowances.count(record.user, size=-record.picture.bytes)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from bus.errors import BadInput
 from bus.problems import Kind, Problem
-from ui.web.jobs.record import Counts
+from ui.web.jobs.record import JOB_BYTES, Counts
 
 _MIB: Final = 1 << 20
 _JOBS_AGAIN_S: Final = 5.0
@@ -41,15 +41,19 @@ class Allowances:
             remedy = "Wait until some have ended, or cancel them; the operator may raise OVERSPILL_PAGE_USER_JOBS."
             more = {"limit": self._most.user_jobs, "remedy": remedy, "retry_after_s": _JOBS_AGAIN_S}
             raise BadInput(Problem.of(Kind.TOO_MANY_JOBS, detail, **more))
-        self._check_bytes(user, 0)
+        self._check_bytes(user, JOB_BYTES)
 
     def begin(self, user: str) -> None:
-        """Count a job. Raises BadInput as `check` does."""
+        """Count a job, without its picture. Raises BadInput as `check` does."""
         self.check(user)
-        self.count(user, jobs=1)
+        self.count(user, jobs=1, size=JOB_BYTES)
+
+    def undo(self, user: str) -> None:
+        """Of a job that was begun, nothing is kept."""
+        self.count(user, jobs=-1, size=-JOB_BYTES)
 
     def end(self, user: str) -> None:
-        """A job is under way no more."""
+        """A job is under way no more; it is still kept."""
         self.count(user, jobs=-1)
 
     def take(self, user: str, size: int) -> None:

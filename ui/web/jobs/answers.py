@@ -88,19 +88,33 @@ class Answers:
                 log.error("the answer to job %s can't be kept: %s; trying again", answer.job, error)  # noqa: TRY400
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
-            else:
-                self._bus.ack(delivery)
-                return
+                continue
+            except Exception:  # it would fail each time, and a few of them would hold up all others
+                log.exception("job %s has no end, until its time is over", answer.job)
+            self._bus.ack(delivery)
+            return
 
     async def _keep(self, answer: Answer) -> None:
         """End the job that is answered; one that has ended, or is not there any more, is left alone."""
         if answer.job not in self._book.under_way:
             log.debug("ignoring a second answer, or one to a job that was removed: %.80r", answer.job)
             return
-        ending = await self._ending(answer)
-        if not await self._book.end({answer.job: ending}):
-            # It was ended by us while its result was fetched and written.
+        try:
+            ended = await self._book.end({answer.job: await self._ending(answer)})
+        except (sqlite3.Error, OSError):
+            raise
+        except Exception:
+            log.exception("the answer to job %s can't be used", answer.job)
+            await self._book.end({answer.job: self._surprise()})
+            ended = []
+        if not ended:
+            # It was ended by us, perhaps while its result was fetched and written.
             await asyncio.to_thread(self._files.path("results", answer.job).unlink, missing_ok=True)
+
+    def _surprise(self) -> Ending:
+        """How an answer ends its job that only a fault of ours keeps from being used."""
+        problem = Problem.of(Kind.SURPRISE, "Its answer can't be used; the log of the page tells why.")
+        return partial(moves.failed, problem=problem, now_ms=self._terms.clock_ms(), kept_ms=self._terms.kept_ms)
 
     async def _ending(self, answer: Answer) -> Ending:
         """How the answer ends its job, the result being on the disk. Raises OSError when it can't be."""

@@ -15,6 +15,7 @@ from ui.web.jobs.allowances import Allowances
 from ui.web.jobs.database import Database
 from ui.web.jobs.followers import Followers
 from ui.web.jobs.record import Accepted, Change, Record
+from ui.web.jobs.reopening import reopen
 from ui.web.jobs.rows import EndHook, Told, Wanted
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ _REMEMBERED: Final = 4000
 """Ended jobs of which late events are still taken."""
 
 Ending = Callable[[Record], Record]
+Opening = Callable[[Record], Record]
 
 
 class Book:
@@ -40,12 +42,15 @@ class Book:
         self._allowances = allowances
         self._followers = followers
         self._late: OrderedDict[str, Record] = OrderedDict()
-        self._ending: set[str] = set()
+        self._ending: dict[str, asyncio.Task[list[Record]]] = {}
+        """What writes down the end of each job that is just ending."""
         self._moved: dict[str, Record] = {}
         self._told: list[Told] = []
         self._events: Counter[str] = Counter()
         self._hooks: list[EndHook] = []
         self._writer: asyncio.Task[None] | None = None
+        self._turning = asyncio.Lock()
+        """Held while an ended job is opened anew, or removed: not both."""
 
     # -- its own life
 
@@ -63,7 +68,7 @@ class Book:
         """Write down what is not written yet."""
         if self._writer is not None:
             self._writer.cancel()
-            await asyncio.gather(self._writer, return_exceptions=True)
+            await asyncio.gather(self._writer, *self._ending.values(), return_exceptions=True)
             self._writer = None
             await self._write()
 
@@ -121,22 +126,30 @@ class Book:
         Raises sqlite3.Error when the disk does not take it, and whatever else keeps it from being written: then none
         has ended.
         """
+        # Another end that is just being written may fail: then this one is theirs.
+        while others := {self._ending[job_id] for job_id in endings if job_id in self._ending}:
+            await asyncio.wait(others)
         ended = {
-            job_id: ending(self.under_way[job_id])
-            for job_id, ending in endings.items()
-            if job_id in self.under_way and job_id not in self._ending
+            job_id: ending(self.under_way[job_id]) for job_id, ending in endings.items() if job_id in self.under_way
         }
-        self._ending |= ended.keys()
+        if not ended:
+            return []
+        writing = asyncio.ensure_future(self._end(ended))
+        self._ending |= dict.fromkeys(ended, writing)
         for job_id in ended:
             self._moved.pop(job_id, None)  # written after the end, it would undo it
+        # To its end, though its caller gives up: what is written has to be told.
+        return await asyncio.shield(writing)
+
+    async def _end(self, ended: Mapping[str, Record]) -> list[Record]:
         try:
-            changes = await self._database.run(rows.end, list(ended.values()), self._hooks) if ended else []
+            changes = await self._database.run(rows.end, list(ended.values()), self._hooks)
         except Exception:
-            self._ending -= ended.keys()
             self._moved |= {job_id: self.under_way[job_id] for job_id in ended}
             raise
-        # One that is cancelled here, as we close, ends all the same: it is not moved again.
-        self._ending -= ended.keys()
+        finally:
+            for job_id in ended:
+                del self._ending[job_id]
         for record in ended.values():
             self._close(record)
         self._followers.tell(changes)
@@ -150,8 +163,43 @@ class Book:
         if len(self._late) > _REMEMBERED:
             self._events.pop(self._late.popitem(last=False)[0], None)
 
-    async def remove(self, records: Sequence[Record], now_ms: int) -> None:
-        """Forget ended jobs."""
+    async def reopen(self, user: str, job_id: str, opening: Opening) -> Record | None:
+        """Put a user's failed job under way again, on the disk when this returns; returns it as it was before.
+
+        None where there is none that has failed: it is under way, ended otherwise, or removed. Raises sqlite3.Error.
+        """
+        async with self._turning:
+            await self.write()  # what is told late of its end must not come after this
+            before = await self.one(user, job_id)
+            if before is None or before.state != "failed" or job_id in self.under_way:
+                return None
+            return before if await self._reopen(opening(before)) else None
+
+    async def _reopen(self, record: Record) -> bool:
+        # In memory first: from here on, what is heard of it is written after this.
+        self.under_way[record.id] = record
+        self._late.pop(record.id, None)
+        self._moved.pop(record.id, None)
+        self._events.pop(record.id, None)
+        changes: list[Change] = []
+        try:
+            changes = await self._database.run(reopen, record)
+        finally:
+            if not changes:
+                del self.under_way[record.id]
+        if changes:
+            self._allowances.count(record.user, jobs=1)
+            self._followers.tell(changes)
+        return bool(changes)
+
+    async def remove(self, records: Sequence[Record], now_ms: int) -> list[str]:
+        """Forget ended jobs; returns the ids of those that are not there now: not of one that was opened anew."""
+        async with self._turning:
+            ended = [record for record in records if record.id not in self.under_way]
+            await self._remove(ended, now_ms)
+        return [record.id for record in ended]
+
+    async def _remove(self, records: Sequence[Record], now_ms: int) -> None:
         for record in records:
             self._late.pop(record.id, None)
             self._moved.pop(record.id, None)

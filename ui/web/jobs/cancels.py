@@ -1,9 +1,15 @@
-"""Calling jobs off: the order is told to routers and VMs until the broker has taken it."""
+"""Calling jobs off: the order is told to routers and VMs until the broker has taken it.
+
+Then a job that nobody has placed yet ends here: it may wait for hours where no router looks. One that is placed ends by
+its answer.
+"""
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from bus.clock import now_ms
@@ -11,6 +17,7 @@ from bus.control import Cancel, command_message
 from bus.errors import BusError
 from bus.rabbit import Bus
 from bus.topology import CONTROL
+from ui.web.jobs import moves
 from ui.web.jobs.book import Book
 from ui.web.jobs.record import Record
 
@@ -22,8 +29,9 @@ _AGAIN_S: Final = 0.5
 class Cancels:
     """Orders to cancel that the broker has not taken yet."""
 
-    def __init__(self, bus: Bus, book: Book, clock_ms: Callable[[], int] = now_ms) -> None:
-        self._bus, self._book, self._clock_ms = bus, book, clock_ms
+    def __init__(self, bus: Bus, book: Book, kept_ms: int, clock_ms: Callable[[], int] = now_ms) -> None:
+        """`kept_ms` is how long ended jobs are kept, milliseconds."""
+        self._bus, self._book, self._kept_ms, self._clock_ms = bus, book, kept_ms, clock_ms
         self._asking: dict[str, asyncio.Task[None]] = {}
 
     def start(self) -> None:
@@ -52,8 +60,16 @@ class Cancels:
         while True:
             try:
                 await self._bus.publish(CONTROL, order)
-            except BusError as error:
+                # Only now: a job that has ended is not asked about again after a crash.
+                await self._end(record.id)
+            except (BusError, sqlite3.Error) as error:
                 log.info("the order to cancel job %s is not taken yet: %s", record.id, error)
                 await asyncio.sleep(_AGAIN_S)
             else:
                 return
+
+    async def _end(self, job_id: str) -> None:
+        """End a job that nobody has placed."""
+        record = self._book.under_way.get(job_id)
+        if record is not None and not moves.is_placed(record):
+            await self._book.end({job_id: partial(moves.cancelled, now_ms=self._clock_ms(), kept_ms=self._kept_ms)})

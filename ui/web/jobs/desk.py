@@ -3,10 +3,9 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from bus.blobs import Blobs
@@ -35,13 +34,9 @@ from ui.web.jobs.record import Accepted, Change, Counts, Order, Record, State
 from ui.web.jobs.rows import EndHook, Wanted
 from ui.web.jobs.sender import Sender, Terms
 from ui.web.jobs.upkeep import Upkeep
+from ui.web.storage import page_folder
 
 _REPLIES: Final = "page."
-
-
-def page_folder(settings: Settings) -> Path:
-    """Where the page keeps jobs, pictures and accounts."""
-    return settings.page_dir or settings.state_dir / "page"
 
 
 class Desk:
@@ -66,10 +61,11 @@ class Desk:
         self._followers = Followers()
         self._book = Book(database, self._allowances, self._followers)
         self._accepting = Accepting(self._book, self.files, self._allowances, _bounds(settings, blobs), self._spans)
-        self._cancels = Cancels(bus, self._book)
+        self._cancels = Cancels(bus, self._book, self._spans.kept_ms)
         self._progress = Progress(bus, self._book)
         self._upkeep = Upkeep(database, self._book, self.files, self._spans, self._cancels.ask)
         self._whole = Whole()
+        self._own_replies = ""
         self._ends = AsyncExitStack()
 
     async def start(self) -> None:
@@ -89,7 +85,8 @@ class Desk:
         self._ends.push_async_callback(self._book.close)
         self._ends.push_async_callback(self._whole.close)
         await self._upkeep.sweep()
-        terms = Terms(await self._replies(), self._store, self._spans.kept_ms)
+        self._own_replies = await self._replies()
+        terms = Terms(self._own_replies, self._store, self._spans.kept_ms)
         answers = Answers(self._bus, self._book, self.files, terms)
         # Answers that lie there already come first: what they end need not be sent again.
         await answers.start()
@@ -169,6 +166,10 @@ class Desk:
         """Jobs under way, and bytes kept."""
         return self._allowances.counts(user)
 
+    async def states(self, user: str) -> dict[str, int]:
+        """How many of a user's jobs are in each state that any is in."""
+        return await self._database.run(rows.states, user)
+
     async def why(self, user: str, job_id: str) -> tuple[dict[str, Any], ...]:
         """What was told of the job on the bus, oldest first: `JobEvent` documents. Raises BadInput NOT_FOUND."""
         record = await self._own(user, job_id)
@@ -211,10 +212,32 @@ class Desk:
         """Call `hook(connection, record)` in the very transaction that ends a job, on the database's thread."""
         self._book.at_end(hook)
 
+    # -- opened anew
+
+    @asynccontextmanager
+    async def reopened(self, user: str, job_id: str, replies: str | None) -> AsyncIterator[None]:
+        """While a failed job is sent again, with `replies` for its answer: from its beginning it is under way.
+
+        It is put back when what is done inside fails. A job that has not failed, was removed, or is not this page's is
+        left alone. Raises sqlite3.Error when the disk does not take it.
+        """
+        opening = partial(moves.reopened, now_ms=now_ms(), spans=self._spans)
+        ours = replies is not None and replies == self._own_replies
+        before = await self._whole.do(self._book.reopen(user, job_id, opening)) if ours else None
+        try:
+            yield
+        except BaseException:
+            if before is not None:
+                await self._whole.do(self._book.end({job_id: partial(moves.failed_still, before=before)}))
+            raise
+
     # -- called off and removed
 
     async def cancel(self, user: str, job_id: str) -> Record:
-        """Ask that a job be cancelled; it ends `cancelled` soon, or at once if it was not sent yet.
+        """Ask that a job be cancelled.
+
+        It ends `cancelled` at once if it was not sent yet, and if it was not placed yet as soon as the broker has the
+        order to cancel it; one that is placed ends by its answer.
 
         Raises BadInput NOT_FOUND; of an ended one NOT_NOW.
         """
@@ -235,8 +258,7 @@ class Desk:
         await self._whole.do(self._remove(await self._ended(user, job_id)))
 
     async def _remove(self, record: Record) -> None:
-        await self._book.remove([record], now_ms())
-        await self.files.remove([record.id])
+        await self.files.remove(await self._book.remove([record], now_ms()))
 
     async def _own(self, user: str, job_id: str) -> Record:
         record = await self._book.one(user, job_id)

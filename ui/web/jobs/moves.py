@@ -2,7 +2,8 @@
 
 Steps come from routers, VMs and bridges, each with its own way to us, so late and twice. What tells them apart is the
 placement: a step of one that is past is old news, and within the latest one only a later step is news. A job ends once,
-by its answer or by us; whatever is told later fills in what was not known, and changes nothing.
+by its answer or by us; whatever is told later fills in what was not known, and changes nothing. Only who sends a failed
+job again, out of the dead queue, opens it anew.
 """
 
 import hashlib
@@ -173,6 +174,11 @@ def _given_up(record: Record, reason: str | None, now_ms: int) -> Record:
     )
 
 
+def is_placed(record: Record) -> bool:
+    """Whether a router has placed it, as far as is known: then its answer ends it, whatever its user asks."""
+    return record.placement is not None or record.state not in {"accepted", "queued"}
+
+
 def cancelling(record: Record, now_ms: int) -> Record:
     """Its user has asked that it be cancelled."""
     return record if record.cancel_asked else record.model_copy(update={"cancel_asked": True, "updated_ms": now_ms})
@@ -195,8 +201,22 @@ def failed(record: Record, problem: Problem, now_ms: int, kept_ms: int) -> Recor
 
 
 def cancelled(record: Record, now_ms: int, kept_ms: int) -> Record:
-    """The end of a job that was cancelled before it left."""
-    return failed(record, Problem.of(Kind.CANCELLED, "It was cancelled before it was sent."), now_ms, kept_ms)
+    """The end of a job that was cancelled before it was placed; an answer that comes all the same is of no use."""
+    return failed(record, Problem.of(Kind.CANCELLED, "It was cancelled before it was begun."), now_ms, kept_ms)
+
+
+def reopened(record: Record, now_ms: int, spans: Spans) -> Record:
+    """A failed job that is sent again: in line as if it had just been sent, and what is told of before is old news."""
+    past = record.past if record.placement is None else (*record.past, record.placement)[-_PAST_KEPT:]
+    over = dict.fromkeys((*_ANSWERED, "ended_ms", "problem", "placement", "given_up_ms", "given_up_for"))
+    times = {"deadline_ms": now_ms + spans.lives_ms, "expires_ms": now_ms + spans.kept_ms}
+    line = {"state": "queued", "step": 0, "past": past, "cancel_asked": False}
+    return record.model_copy(update={**over, **times, **line, "updated_ms": max(now_ms, record.updated_ms)})
+
+
+def failed_still(record: Record, before: Record) -> Record:
+    """A job that was reopened, and could not be sent again after all: it is as it was `before`."""
+    return before.model_copy(update={"updated_ms": record.updated_ms})
 
 
 def overdue(record: Record, now_ms: int) -> Problem | None:
@@ -226,7 +246,7 @@ def _run(record: Record, answer: Answer) -> Record:
 
 
 def _ended(record: Record, state: State, now_ms: int, kept_ms: int) -> Record:
-    # A step may be heard while the result is written: the end is still the latest news.
-    updated_ms = max(now_ms, record.updated_ms)
+    # A step may be heard while the result is written, or in the same millisecond: the end is later news than it.
+    updated_ms = max(now_ms, record.updated_ms + 1)
     update = {"state": state, "ended_ms": now_ms, "updated_ms": updated_ms, "expires_ms": now_ms + kept_ms}
     return record.model_copy(update={**update, "place": None, "eta_s": None})

@@ -1,13 +1,18 @@
 """Thumbnails and previews, made when they are first asked for, by one child process for all, users by turns.
 
-The page itself never decodes a picture. A child that hangs, or dies of one, is replaced; its picture has no preview.
+The page itself never decodes a picture. A child that hangs or dies is replaced. A picture that can't be read has no
+preview; whatever else went wrong may go well a minute later.
 """
 
 import asyncio
 import contextlib
 import logging
+import math
 import multiprocessing
+import signal
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.connection import Connection
@@ -20,20 +25,24 @@ from bus.problems import Kind, Problem
 from ui.web.jobs.files import Files
 from ui.web.jobs.one_by_one import OneByOne
 from ui.web.jobs.record import Record
-from ui.web.jobs.shrinking import Task, serve
+from ui.web.jobs.shrinking import Task, broken, serve
 
 log = logging.getLogger(__name__)
 
 Of = Literal["picture", "result"]
 Size = Literal["thumbnail", "preview"]
 
-SIDES: Final[dict[Size, int]] = {"thumbnail": 480, "preview": 1600}
+SIDES: Final[dict[Size, int]] = {"preview": 1600, "thumbnail": 480}
 """The longest side, pixels."""
 PATIENCE_S: Final = 20.0
 """How long one may take; a child that takes longer is killed."""
 _START_S: Final = 30.0
 _START_AGAIN_S: Final = 5.0
 _MOST_FAULTS: Final = 2000
+AGAIN_S: Final = 60.0
+"""When it is tried again what may not have been the picture's fault."""
+_DIES_S: Final = 1.0
+_CRASHES: Final = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
 
 
 class Child:
@@ -49,8 +58,8 @@ class Child:
         """The process, while there is one."""
         return self._process.pid if self._process is not None else None
 
-    def make(self, task: Task) -> str | None:
-        """Have a task done; returns what is wrong with its picture, if something is.
+    def make(self, task: Task) -> Problem | None:
+        """Have a task done; returns why it can't be: BROKEN_IMAGE, OUT_OF_MEMORY, TIMED_OUT or NOT_READY.
 
         Raises OSError when there can be no process for it.
         """
@@ -61,11 +70,10 @@ class Child:
             # A fresh one imports first.
             if not connection.poll(self._patience_s + (_START_S if fresh else 0.0)):
                 self.stop()
-                return f"it takes longer than {self._patience_s:g} seconds"
-            told: str | None = connection.recv()
+                return _too_slow(self._patience_s)
+            told: Problem | None = connection.recv()
         except (EOFError, OSError):
-            self.stop()
-            return "the decoder died of it"
+            return _death(self._died())
         return told
 
     def kill(self) -> None:
@@ -83,6 +91,15 @@ class Child:
             process.kill()
             process.join()
             process.close()
+
+    def _died(self) -> int | None:
+        """The exit code of a process that has hung up."""
+        code = None
+        if self._process is not None:
+            self._process.join(_DIES_S)
+            code = self._process.exitcode
+        self.stop()
+        return code
 
     def _begun(self) -> Connection:
         if self._connection is None:
@@ -105,28 +122,51 @@ def _start(process: SpawnProcess, ours: Connection) -> None:
         raise
 
 
+def _too_slow(patience_s: float) -> Problem:
+    detail = f"A preview of it takes longer than {patience_s:g} seconds."
+    return Problem.of(Kind.TIMED_OUT, detail, remedy="Open the picture itself.", retry_after_s=AGAIN_S)
+
+
+def _death(code: int | None) -> Problem:
+    """By its exit code: a crash is the picture's doing; what was killed may have been in the way of others."""
+    if code in _CRASHES:
+        return broken("the decoder died of it")
+    detail = "What makes previews was ended from outside, for want of memory perhaps."
+    return Problem.of(Kind.NOT_READY, detail, retry_after_s=AGAIN_S)
+
+
 class Previews:
     """What is shown of pictures and results, in WebP, transparency kept."""
 
-    def __init__(self, files: Files, most_pixels: int, child: Child | None = None) -> None:
+    def __init__(
+        self,
+        files: Files,
+        most_pixels: int,
+        child: Child | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` tells seconds."""
         self._files = files
+        self._clock = clock
         self._most_pixels = most_pixels
         self._child = child or Child()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="previews")
         self._line = OneByOne()
         self._making: dict[Path, asyncio.Task[None]] = {}
-        self._faults: OrderedDict[Path, Problem] = OrderedDict()
+        self._faults: OrderedDict[Path, tuple[Problem, float]] = OrderedDict()
+        """What was wrong, and until when nobody tries again."""
 
     async def path(self, record: Record, of: Of, size: Size) -> Path:
         """The file of a preview, made if it isn't there; who asks meanwhile waits for the same one.
 
         Raises BadInput: NOT_FOUND where there is no picture to show, BROKEN_IMAGE where none can be made of it,
-        NOT_READY where no process can be had to make it.
+        OUT_OF_MEMORY, TIMED_OUT where none could be this time, NOT_READY where no process can be had to make it.
         """
         source = self._source(record, of)
         target = self._files.preview_path(record, of, size)
-        if target in self._faults:
-            raise BadInput(self._faults[target])
+        fault, until_s = self._faults.get(target, (None, 0.0))
+        if fault is not None and self._clock() < until_s:
+            raise BadInput(fault)
         if not target.exists():
             await self._made(record.user, source, target, SIDES[size])
         return target
@@ -169,12 +209,16 @@ class Previews:
         with contextlib.suppress(FileNotFoundError):
             task.aside.unlink()  # of a child that died
         if fault is not None:
-            self._faults[target] = Problem.of(Kind.BROKEN_IMAGE, f"No preview can be made of it: {fault.rstrip('.')}.")
-            if len(self._faults) > _MOST_FAULTS:
-                self._faults.popitem(last=False)
-            raise BadInput(self._faults[target])
+            self._remember(target, fault)
+            raise BadInput(fault)
 
-    async def _fault_of(self, task: Task) -> str | None:
+    def _remember(self, target: Path, fault: Problem) -> None:
+        is_for_good = fault.type == Kind.BROKEN_IMAGE.urn
+        self._faults[target] = fault, math.inf if is_for_good else self._clock() + AGAIN_S
+        if len(self._faults) > _MOST_FAULTS:
+            self._faults.popitem(last=False)
+
+    async def _fault_of(self, task: Task) -> Problem | None:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._child.make, task)
         except OSError as error:

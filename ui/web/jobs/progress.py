@@ -62,5 +62,9 @@ class Progress:
         now = self._clock_ms()
         if now - self._shown_ms.get(job_id, now - _SHOWN_EVERY_MS) < _SHOWN_EVERY_MS:
             return False
+        # Latest last: those that were shown long ago, or have ended since without a word, are forgotten.
+        self._shown_ms.pop(job_id, None)
         self._shown_ms[job_id] = now
+        while now - next(iter(self._shown_ms.values())) >= _SHOWN_EVERY_MS:
+            del self._shown_ms[next(iter(self._shown_ms))]
         return True

@@ -14,6 +14,8 @@ State = Literal["accepted", "queued", "routed", "running", "done", "failed", "ca
 ENDS: Final = frozenset({"done", "failed", "cancelled"})
 Route = Literal["vm", "cloud"]
 Site = Literal["any", "local"]
+JOB_BYTES: Final = 32 << 10
+"""What a job takes on the disk besides its picture and its result, bytes: its row, its events, its previews."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,8 @@ class Record(BaseModel):
 
     @property
     def kept_bytes(self) -> int:
-        """What its pictures take on the disk, bytes."""
-        return self.picture.bytes + (self.result.bytes if self.result else 0)
+        """What it takes on the disk, bytes."""
+        return JOB_BYTES + self.picture.bytes + (self.result.bytes if self.result else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a user has here: jobs under way, and bytes of pictures and results."""
+    """What a user has here: jobs under way, and bytes of all jobs."""
 
     under_way: int
     kept_bytes: int

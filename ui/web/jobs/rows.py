@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS job (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS job_key ON job (user, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS job_of_user ON job (user, number);
+CREATE INDEX IF NOT EXISTS job_in_state ON job (user, state);
 CREATE INDEX IF NOT EXISTS job_change ON job (user, change);
 CREATE INDEX IF NOT EXISTS job_under_way ON job (number) WHERE NOT ended;
 CREATE INDEX IF NOT EXISTS job_expires ON job (expires_ms) WHERE ended;
@@ -221,24 +222,27 @@ def some(connection: sqlite3.Connection, wanted: Wanted) -> list[Record]:
     return [_record(*row) for row in rows]
 
 
+def states(connection: sqlite3.Connection, user: str) -> dict[str, int]:
+    """How many of a user's jobs are in each state that any is in."""
+    rows = connection.execute("SELECT state, count(*) FROM job WHERE user = ? GROUP BY state", (user,))
+    return dict(rows.fetchall())
+
+
 def under_way(connection: sqlite3.Connection) -> list[Record]:
     """All jobs that have not ended, oldest first."""
-    return [
-        _record(*row) for row in connection.execute("SELECT document, number FROM job WHERE NOT ended ORDER BY number")
-    ]
+    query = "SELECT document, number FROM job WHERE NOT ended ORDER BY number"
+    return [_record(*row) for row in connection.execute(query)]
 
 
 def kept_bytes(connection: sqlite3.Connection) -> dict[str, int]:
-    """What each user's pictures and results take, bytes."""
+    """What each user's jobs take on the disk, bytes."""
     return dict(connection.execute("SELECT user, sum(kept_bytes) FROM job GROUP BY user").fetchall())
 
 
 def event_counts(connection: sqlite3.Connection) -> dict[str, int]:
     """How many events are kept of each job under way."""
-    rows = connection.execute(
-        "SELECT job, count(*) FROM job_event WHERE job IN (SELECT id FROM job WHERE NOT ended) GROUP BY job"
-    )
-    return dict(rows.fetchall())
+    query = "SELECT job, count(*) FROM job_event WHERE job IN (SELECT id FROM job WHERE NOT ended) GROUP BY job"
+    return dict(connection.execute(query).fetchall())
 
 
 def expired(connection: sqlite3.Connection, now_ms: int, limit: int) -> list[Record]:

@@ -204,7 +204,9 @@ class Sender:
 
     def _again(self, job_id: str) -> None:
         record, refusals = self._book.under_way.get(job_id), self._refused.get(job_id)
-        if record is not None:
+        if record is None:
+            self._refused.pop(job_id, None)
+        else:
             delay_s = refusals.delay_s if refusals else _FIRST_DELAY_S
             asyncio.get_running_loop().call_later(delay_s, self._put_first, record.user, job_id)
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
+from bus.problems import Kind, Problem
 from ui.web.jobs.pictures import check_kind
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
@@ -39,7 +40,7 @@ class Task:
 
 
 def serve(connection: Connection) -> None:
-    """Do tasks as they come, answering each with None or with what is wrong with the picture, until the other end goes.
+    """Do tasks as they come, answering each with None or why it can't be done, until the other end goes.
 
     This is the main function of the process.
     """
@@ -52,15 +53,23 @@ def serve(connection: Connection) -> None:
             connection.send(attempt(connection.recv()))
 
 
-def attempt(task: Task) -> str | None:
-    """Do one task; returns what is wrong with its picture, if something is."""
+def attempt(task: Task) -> Problem | None:
+    """Do one task; returns why it can't be done: BROKEN_IMAGE, or OUT_OF_MEMORY."""
     try:
         shrink(task)
+    except MemoryError:
+        detail = "A preview of it takes more memory than there is for one."
+        return Problem.of(Kind.OUT_OF_MEMORY, detail, remedy="Open the picture itself.")
     except Exception as error:  # noqa: BLE001 (image parsers raise whatever they run into)
-        return f"{error}"[:200] or type(error).__name__
+        return broken(f"{error}"[:200] or type(error).__name__)
     finally:
         task.aside.unlink(missing_ok=True)
     return None
+
+
+def broken(why: str) -> Problem:
+    """The problem of a picture that can't be read."""
+    return Problem.of(Kind.BROKEN_IMAGE, f"No preview can be made of it: {why.rstrip('.')}.")
 
 
 def shrink(task: Task) -> None:

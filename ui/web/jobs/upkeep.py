@@ -90,8 +90,7 @@ class Upkeep:
         await self._book.end({job_id: partial(ending, problem=problem) for job_id, problem in problems.items()})
 
     async def _remove(self, ended: list[Record], now_ms: int) -> None:
-        await self._book.remove(ended, now_ms)
-        await self._files.remove([record.id for record in ended])
+        await self._files.remove(await self._book.remove(ended, now_ms))
 
 
 def _batches(ids: list[str]) -> Iterable[list[str]]:

@@ -6,7 +6,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from bus.events import AnyEvent, BridgeStatus, Heartbeat, JobEvent, RouterStatus
 from bus.settings import Settings
@@ -103,7 +103,6 @@ class Board:
     def sample(self, at_ms: int, now: float, depths: Depths, *, connected: bool) -> Sample:
         """The whole of it. `depths` are messages ready by queue; empty before they were counted."""
         look = self._heard.look(depths, now)
-        router = look.active
         cpu_threshold, ram_threshold = self._thresholds
         return Sample(
             at_ms=at_ms,
@@ -111,13 +110,10 @@ class Board:
             vms=self._vms(look),
             lanes={lane(number): depths.get(lane(number)) or 0 for number in range(LANES)} if depths else {},
             queues=counts(look) if depths else {},
-            users=tuple(UserTold(**dict(user)) for user in router.users) if router else (),
-            waiting=router.waiting if router else {},
-            paused=router.paused if router else (),
             why=tuple(reasons(look)),
-            router=_router_told(router) if router else None,
             standby=tuple(each.router for each in look.routers if not each.active),
             cloud=_cloud_told(look.bridge) if look.bridge else None,
+            **_of_router(look.active),
             second_ms=at_ms // 1000 * 1000 - 1000,
             placed=dict(self._last.placed),
             done=self._last.done,
@@ -180,9 +176,17 @@ def _vm_told(vm: VmView, beat: Heartbeat, look: Look) -> VmTold:
     )
 
 
-def _router_told(router: RouterStatus) -> RouterTold:
+def _of_router(router: RouterStatus | None) -> dict[str, Any]:
+    """What the active router tells, as fields of a sample."""
+    if router is None:
+        return {}
     figures = router.model_dump(include={"policy", "routed", "queued", "cloud"})
-    return RouterTold(name=router.router, **figures)
+    return {
+        "users": tuple(UserTold(**dict(user)) for user in router.users),
+        "waiting": router.waiting,
+        "paused": router.paused,
+        "router": RouterTold(name=router.router, **figures),
+    }
 
 
 def _cloud_told(bridge: BridgeStatus) -> CloudTold:

@@ -16,15 +16,12 @@ from bus.topology import EVENTS, EVENTS_HISTORY
 from ui.fleet.heard import BINDINGS
 from ui.web.live.board import Board
 from ui.web.live.columns import Columns
+from ui.web.live.pace import doze_s, is_due, rest_s
 from ui.web.live.past import LEAD_S, Past, wanted
 from ui.web.live.sample import Sample
 
 log = logging.getLogger(__name__)
 
-_TICK_S: Final = 0.2
-"""How often silence is looked for: a VM is seen to be lost at most so much late."""
-_HURRIED_S: Final = 0.2
-"""Between two samples, however much happens."""
 _COUNT_S: Final = 1.0
 _REST: Final = 9.0
 """Times as long as counting took is rested after it: however many queues there are, a tenth of the time at most."""
@@ -102,22 +99,22 @@ class Feed:
             if self._board.tick(now) or self._bus.connected != self._connected:
                 self._connected = self._bus.connected
                 self._hurry.set()
-            if second != self._second:
+            turned = second != self._second
+            if turned:
                 self._turn(second, now)
-            elif not self._hurry.is_set() or now - self._told_at < _HURRIED_S:
+            if not is_due(now - self._told_at, turned=turned, news=self._hurry.is_set()):
                 continue
             self._hurry.clear()
             self._told_at = now
             self._tell(self.sample())
 
     async def _wait(self) -> None:
-        """Until something can't wait, a short while at most, and no longer than to the end of the second."""
-        since_s = time.monotonic() - self._told_at
-        if self._hurry.is_set() and since_s < _HURRIED_S:
-            await asyncio.sleep(_HURRIED_S - since_s)
+        """Until something can't wait, or time has gone by that has to be looked at."""
+        if rest := rest_s(time.monotonic() - self._told_at, news=self._hurry.is_set()):
+            await asyncio.sleep(rest)
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(_TICK_S, 1.001 - now_ms() % 1000 / 1000)):
+            async with asyncio.timeout(doze_s(now_ms())):
                 await self._hurry.wait()
 
     def _turn(self, second: int, now: float) -> None:

@@ -18,17 +18,3 @@ def difference(old: Document, new: Document) -> Document:
             both = isinstance(old[name], dict) and isinstance(value, dict)
             patch[name] = difference(old[name], value) if both else value
     return patch
-
-
-def merged(old: Document, patch: Document) -> Document:
-    """What a patch makes of a document; neither is changed."""
-    result = dict(old)
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        elif isinstance(value, dict):
-            before = result.get(name)
-            result[name] = merged(before if isinstance(before, dict) else {}, value)
-        else:
-            result[name] = value
-    return result

@@ -82,6 +82,7 @@ class CloudTold(Told):
     sent_last_minute: int
     jobs_per_minute: int | None = Field(None, description="The cap on that.")
     seconds: dict[str, float] = Field(default_factory=dict, description="Operation -> seconds to an answer.")
+    operations: tuple[str, ...] = Field((), description="What the cloud serves; none told is all.")
 
 
 class Quantiles(Told):

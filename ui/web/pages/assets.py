@@ -3,9 +3,6 @@
 import hashlib
 from pathlib import Path
 
-from nicegui import app
-from nicegui.dependencies import register_importmap_override
-
 _WEB = Path(__file__).parents[1]
 _FOLDERS = {"": _WEB / "static", "/components": _WEB / "pages" / "components"}
 _YEAR_S = 31_536_000
@@ -27,6 +24,10 @@ BASE = f"/static/{fingerprint(tuple(_FOLDERS.values()))}"
 
 def serve_assets() -> None:
     """Serve the files at `BASE`, and let components import them as `overspill/...`."""
+    # Half a second, which whoever needs no more than the address need not wait.
+    from nicegui import app  # noqa: PLC0415
+    from nicegui.dependencies import register_importmap_override  # noqa: PLC0415
+
     for below, folder in sorted(_FOLDERS.items(), reverse=True):  # the more exact address first
         app.add_static_files(BASE + below, folder, max_cache_age=_YEAR_S)
     register_importmap_override("overspill/", f"{BASE}/")

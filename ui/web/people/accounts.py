@@ -71,9 +71,16 @@ def change_password(connection: Connection, name: str, password: str) -> bool:
     return connection.execute(query, (password, name)).rowcount > 0
 
 
-def renew_password(connection: Connection, name: str, kept: str, renewed: str) -> None:
-    """Keep a better hash of the same password, unless it was changed meanwhile."""
-    connection.execute("UPDATE accounts SET password = ? WHERE name = ? AND password = ?", (renewed, name, kept))
+def replace_password(connection: Connection, name: str, kept: str, password: str) -> bool:
+    """As `change_password`, but only in place of the hash `kept`; whether that was still the account's."""
+    account = find(connection, name)
+    return account is not None and account.password == kept and change_password(connection, name, password)
+
+
+def renew_password(connection: Connection, name: str, kept: str, renewed: str) -> bool:
+    """Keep a better hash of the same password, unless it was changed meanwhile; whether it is kept."""
+    query = "UPDATE accounts SET password = ? WHERE name = ? AND password = ?"
+    return connection.execute(query, (renewed, name, kept)).rowcount > 0
 
 
 def set_role(connection: Connection, name: str, role: Role) -> bool:

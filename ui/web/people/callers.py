@@ -18,6 +18,7 @@ REMEMBERED_S: Final = 1.0
 """What another process changes (`overspill user remove`) is noticed within this; what this one does, at once."""
 _MOST_REMEMBERED: Final = 10_000
 _PEER: Final = "overspill.peer"
+_THROUGH_PROXY: Final = "Log in at the proxy before this page; whoever runs it can tell where that is."
 _Find = Callable[[Connection, str, int, int], str | None]
 
 
@@ -71,11 +72,11 @@ class Callers:
         """The name in the proxy's header. One that came past the proxy, or twice, is nobody's."""
         names = connection.headers.getlist(self._settings.page_proxy_header)
         if not self.peer(connection).through_proxy:
-            raise NotLoggedIn("This page is asked through its proxy alone.")
+            raise NotLoggedIn("This page is asked through its proxy alone.", _THROUGH_PROXY)
         # Headers are read as Latin-1; names are UTF-8.
         name = names[0].encode("latin-1").decode(errors="replace") if len(names) == 1 else ""
         if not is_name_of_proxy(name):
-            raise NotLoggedIn("The proxy has not said who calls.")
+            raise NotLoggedIn("The proxy has not said who calls.", _THROUGH_PROXY)
         return name
 
     async def _known(self, via: Via, secret: str) -> Person:

@@ -9,13 +9,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bus.errors import BadInput, ProblemError
+from bus.messages import JSON
 from bus.problems import Kind, Problem
 from ui.web.api.faults import problem_response
 from ui.web.people.next_page import HOME, next_page
 from ui.web.people.people import People
 from ui.web.people.person import NotLoggedIn, TooMany
 
-JSON: Final = "application/json"
 _NO_STORE: Final = {"cache-control": "no-store"}
 
 
@@ -38,10 +38,10 @@ def login_routes(people: People) -> list[BaseRoute]:
         except BadInput as error:
             return problem_response(error.problem) if _is_program(request) else _to("/login?error=wrong")
         try:
-            person = await people.check_password(login.name, login.password, request)
+            person, kept = await people.check_password(login.name, login.password, request)
+            cookie = await people.log_in(person, request, kept)
         except ProblemError as error:
             return _refused(request, error, login)
-        cookie = await people.log_in(person, request)
         told = JSONResponse({"name": person.name, "role": person.role}, headers=_NO_STORE)
         return _with(cookie, told if _is_program(request) else _to(next_page(login.next)))
 

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_S: Final = 600.0
 _WRONG: Final = "The name or the password is wrong."
+_CHANGED: Final = "The password was changed meanwhile."
 
 
 class People:
@@ -86,13 +87,6 @@ class People:
         """Who calls. Raises NotLoggedIn."""
         return await self.callers.of(connection)
 
-    async def operator(self, connection: HTTPConnection) -> Person:
-        """Who calls, if they are an operator. Raises NotLoggedIn, NotAllowed."""
-        person = await self.of(connection)
-        if not person.is_operator:
-            raise not_allowed("This is for operators.")
-        return person
-
     def address_of(self, connection: HTTPConnection) -> str:
         """The IP address of the caller, as seen through trusted proxies."""
         return str(self.callers.peer(connection).address)
@@ -104,10 +98,10 @@ class People:
 
     # Logins. A cookie is the value of a `Set-Cookie` header: `response.headers.append("set-cookie", cookie)`.
 
-    async def check_password(self, name: str, password: str, connection: HTTPConnection) -> Person:
-        """The account of that name and password. Raises NotLoggedIn when either is wrong, TooMany after many tries.
+    async def check_password(self, name: str, password: str, connection: HTTPConnection) -> tuple[Person, str]:
+        """The account of that name and password, and the hash that is kept of it: what `log_in` is to be given.
 
-        Raises NotAllowed where nobody logs in with a password.
+        Raises NotLoggedIn when either is wrong, TooMany after many tries, NotAllowed where nobody logs in with one.
         """
         if self.settings.page_login != "accounts":
             raise not_allowed("Nobody logs in with a password here.")
@@ -122,16 +116,19 @@ class People:
             log.info("a login as %r from %s was wrong", name[:80], address)
             raise NotLoggedIn(_WRONG)
         self._logins.succeeded(name, address, time.monotonic())
-        await self._renew(name, kept, password)
         role = "operator" if name in self.settings.page_operators else account.role
-        return Person(name, role, "session")
+        return Person(name, role, "session"), await self._renewed(name, kept, password)
 
-    async def log_in(self, person: Person, connection: HTTPConnection) -> str:
-        """Begin a session, in place of the one that the caller may have had; the cookie to answer with."""
+    async def log_in(self, person: Person, connection: HTTPConnection, kept: str | None = None) -> str:
+        """Begin a session, in place of the one that the caller may have had; the cookie to answer with.
+
+        `kept` is the hash that a password was checked against. Raises NotLoggedIn when the account has another one by
+        now: who changes their password must not be left with a login by the old one.
+        """
         token, now = sessions.new_token(), self._clock_ms()
         agent = connection.headers.get("user-agent", "")
         session = Session(person.name, now, now, self.address_of(connection), agent)
-        await self._database.run(_replace, self.callers.session_token(connection), token, session)
+        await self._database.run(_replace, self.callers.session_token(connection), token, session, kept)
         self.callers.forget()
         log.info("%s has logged in from %s", person.name, session.address)
         return set_cookie(token, self._hold_ms // 1000, secure=self.callers.is_secure(connection))
@@ -162,10 +159,12 @@ class People:
         if self.settings.page_login != "accounts" or person.via != "session":
             raise not_allowed("Passwords are changed by those who have logged in with one.")
         check_strength(new, person.name)
-        await self.check_password(person.name, old, connection)
-        await self._database.run(accounts.change_password, person.name, await self._passwords.hashed(new))
+        _, kept = await self.check_password(person.name, old, connection)
+        changed = await self._passwords.hashed(new)
+        if not await self._database.run(accounts.replace_password, person.name, kept, changed):
+            raise NotLoggedIn(_CHANGED)
         self.callers.forget()
-        return await self.log_in(person, connection)
+        return await self.log_in(person, connection, changed)
 
     async def claim(self, issuer: str, subject: str, wished: str) -> Person:
         """The account of someone whom an OpenID provider knows, made at the first time.
@@ -224,11 +223,18 @@ class People:
         finally:
             self._uploads.leave(person.name)
 
-    async def _renew(self, name: str, kept: str, password: str) -> None:
-        """Keep a hash of today's parameters, now that the password is at hand."""
-        if self._passwords.is_outdated(kept):
-            renewed = await self._passwords.hashed(password)
-            await self._database.run(accounts.renew_password, name, kept, renewed)
+    async def _renewed(self, name: str, kept: str, password: str) -> str:
+        """The hash that is kept of a right password: one of today's parameters, now that the password is at hand."""
+        if not self._passwords.is_outdated(kept):
+            return kept
+        renewed = await self._passwords.hashed(password)
+        if await self._database.run(accounts.renew_password, name, kept, renewed):
+            return renewed
+        # Another login of this moment may have renewed it; else the password has changed.
+        account = await self._database.run(accounts.find, name)
+        if account is None or not await self._passwords.is_right(account.password, password):
+            raise NotLoggedIn(_CHANGED)
+        return account.password or kept
 
     async def _keep_swept(self) -> None:
         while True:
@@ -236,7 +242,10 @@ class People:
             await asyncio.sleep(SWEEP_S)
 
 
-def _replace(connection: sqlite3.Connection, old: str | None, token: str, session: Session) -> None:
+def _replace(connection: sqlite3.Connection, old: str | None, token: str, session: Session, kept: str | None) -> None:
+    account = accounts.find(connection, session.name) if kept else None
+    if kept and (account is None or account.password != kept):
+        raise NotLoggedIn(_CHANGED)
     if old:
         sessions.end(connection, sessions.digest_of(old))
     sessions.begin(connection, token, session)

@@ -35,11 +35,11 @@ class Person:
 class NotLoggedIn(ProblemError):
     """Nobody we know asks: 401."""
 
-    def __init__(self, detail: str = "This needs a login.") -> None:
-        super().__init__(Problem.of(Kind.NOT_LOGGED_IN, detail))
+    def __init__(self, detail: str = "This needs a login.", remedy: str | None = None) -> None:
+        super().__init__(Problem.of(Kind.NOT_LOGGED_IN, detail, **({"remedy": remedy} if remedy else {})))
 
-    def __reduce__(self) -> tuple[type["NotLoggedIn"], tuple[str]]:  # type: ignore[override]  # made of the detail
-        return type(self), (self.problem.detail,)
+    def __reduce__(self) -> tuple[type["NotLoggedIn"], tuple[str, str | None]]:  # type: ignore[override]  # made of both
+        return type(self), (self.problem.detail, self.problem.remedy)
 
 
 class NotAllowed(ProblemError):

@@ -27,13 +27,25 @@ CREATE TABLE IF NOT EXISTS webhook_delivery (
 );
 CREATE INDEX IF NOT EXISTS webhook_delivery_waiting ON webhook_delivery (webhook, due_ms) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS webhook_delivery_shown ON webhook_delivery (webhook, created_ms);
+CREATE INDEX IF NOT EXISTS webhook_delivery_job ON webhook_delivery (job);
+CREATE TRIGGER IF NOT EXISTS webhook_delivery_of_no_job AFTER DELETE ON job BEGIN
+  DELETE FROM webhook_delivery WHERE job = old.id;
+END;
+CREATE TRIGGER IF NOT EXISTS webhook_delivery_of_no_end AFTER UPDATE OF ended ON job WHEN old.ended AND NOT new.ended
+BEGIN
+  DELETE FROM webhook_delivery WHERE job = new.id;
+END;
 """
-"""A job ends once for each webhook, however often its end is noted."""
+"""Made after the jobs. A job ends once for each webhook, however often its end is noted.
+
+A job that is removed takes along what was, or is still to be, told of it: it has the job's data in it. So does one that
+is opened anew: its end is no end any more, and the next one is told.
+"""
 
 MOST_WAITING: Final = 1000
 """Deliveries of one webhook that may wait; with more than that it is switched off."""
 KEPT_MS: Final = 3 * 24 * 3600 * 1000
-"""How long a delivery is kept."""
+"""How long a delivery is kept, if its job is kept for so long."""
 
 
 @dataclass(frozen=True, slots=True)

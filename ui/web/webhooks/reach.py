@@ -11,6 +11,17 @@ from urllib.parse import urlsplit
 
 LONGEST_URL: Final = 2000
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_TELLING: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "fd00:ec2::/32",  # Amazon
+        "fd20:ce::254/128",  # Google
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure; a public address, that is answered by the machine's own host
+        "192.0.0.192/32",  # Oracle
+    )
+)
+"""Where clouds tell machines their secrets, besides link-local addresses."""
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -48,6 +59,8 @@ def target_of(url: str) -> Target:
         raise ValueError("must begin with https:// or http:// and name a host")
     if "@" in parts.netloc:
         raise ValueError("must have no user name or password in it; the signature tells that it is us")
+    if parts.port == 0:
+        raise ValueError("has port 0, where nothing can listen")
     query = f"?{parts.query}" if parts.query else ""
     return Target(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], (parts.path or "/") + query)
 
@@ -64,7 +77,8 @@ def is_address(host: str) -> bool:
 def may_call(address: str, *, private: bool) -> bool:
     """Whether a webhook may connect to an IP address; `private` allows loopback and the site's own networks.
 
-    Link-local addresses are never called: clouds tell machines their secrets there. Raises ValueError for no address.
+    Where clouds tell machines their secrets is never called: link-local addresses, and the few others that they use.
+    Raises ValueError for no address.
     """
     ip = ipaddress.ip_address(address)
     return all(_is_fit(seen, private=private) for seen in (ip, *_inside(ip)))
@@ -72,6 +86,8 @@ def may_call(address: str, *, private: bool) -> bool:
 
 def _is_fit(ip: _Ip, *, private: bool) -> bool:
     if ip.is_multicast or ip.is_unspecified or ip.is_link_local or ip == ipaddress.ip_address("255.255.255.255"):
+        return False
+    if any(ip in network for network in _TELLING):
         return False
     # A mapped address is judged by what is inside.
     mapped = isinstance(ip, ipaddress.IPv6Address) and (ip.ipv4_mapped is not None or ip in _NAT64)

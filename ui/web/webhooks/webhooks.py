@@ -81,10 +81,6 @@ class Webhooks:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._caller.close()
 
-    def wake(self) -> None:
-        """Look at once for what is due: the clock was set, or a webhook was mended."""
-        self._rounds.wake()
-
     async def add(self, user: str, url: str, events: Iterable[Event]) -> Hook:
         """A new webhook for how jobs end from now on. Raises BadInput."""
         _check(url, private=self._options.private)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
-from bus.clock import now_ms
 from ui.web.api.faults import Gone
 from ui.web.api.files import File, give
 
@@ -21,12 +20,13 @@ def file(path: Path) -> File:
 
 async def test_what_was_removed_is_gone(tmp_path: Path) -> None:
     with pytest.raises(Gone):
-        await give(request(), file(tmp_path / "removed"), now_ms())
+        await give(request(), file(tmp_path / "removed"))
 
 
-@pytest.mark.parametrize(("left_ms", "kept"), [(90_500, "private, max-age=90, immutable"), (0, "private, no-cache")])
-async def test_it_is_kept_no_longer_than_it_is_there(tmp_path: Path, left_ms: int, kept: str) -> None:
+async def test_it_is_asked_for_again_each_time_so_that_nobody_sees_it_after_a_logout(tmp_path: Path) -> None:
     path = tmp_path / "cup"
     path.write_bytes(b"x")
-    answer = await give(request(), file(path), now_ms() + left_ms)
-    assert answer.headers["cache-control"] == kept
+    first = await give(request(), file(path))
+    again = await give(request(**{"if-none-match": first.headers["etag"]}), file(path))
+    assert [answer.headers["cache-control"] for answer in (first, again)] == ["private, no-cache"] * 2
+    assert (first.status_code, again.status_code) == (200, 304)

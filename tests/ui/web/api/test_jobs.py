@@ -98,6 +98,7 @@ def test_jobs_are_listed_newest_first_and_page_by_page(anna: httpx.Client) -> No
     assert [job["id"] for job in first["jobs"]] == [sent[2], sent[1]]
     second = anna.get("/api/v1/jobs", params={"limit": 2, "cursor": first["next"]}).json()
     assert ([job["id"] for job in second["jobs"]], second["next"]) == ([sent[0]], None)
+    assert [sum(told["counts"].values()) for told in (first, second)] == [3, 3]
 
     captions = anna.get("/api/v1/jobs", params={"operation": "caption"}).json()["jobs"]
     assert [job["id"] for job in captions] == [sent[1]]

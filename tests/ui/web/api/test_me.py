@@ -33,6 +33,8 @@ NOTHING = Sample(
         ({"vms": {"vm1": VM}}, None),
         ({"vms": {"vm1": VM, "vm2": LACKING}}, None),
         ({"cloud": CLOUD}, None),
+        ({"cloud": CLOUD.model_copy(update={"operations": ("sketch",)})}, None),
+        ({"cloud": CLOUD.model_copy(update={"operations": ("caption",)})}, "No machine is there; jobs wait."),
         ({"vms": {"vm1": VM}, "paused": ("sketch",)}, "An operator has paused it; jobs wait."),
         ({"vms": {"vm1": LACKING}}, "no OpenCV; install it"),
         ({"vms": {"vm1": VM.model_copy(update={"operations": ()})}}, "No machine offers it; jobs wait."),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.web.api.names import attachment, picture_name, plain_name, result_name, unique
+from ui.web.api.names import Unique, attachment, picture_name, plain_name, result_name
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,16 @@ def test_no_name_breaks_a_header_or_a_path(name: str) -> None:
 
 @given(st.lists(st.sampled_from(["cup.jpg", "CUP.jpg", "cup (2).jpg", "x", "y.png"])))
 def test_no_two_files_of_an_archive_have_one_name(names: list[str]) -> None:
-    given_out = list(unique(names))
+    given_out = list(map(Unique().of, names))
     assert len({name.casefold() for name in given_out}) == len(names)
 
 
 def test_names_that_came_before_get_a_number() -> None:
-    assert list(unique(["a.jpg", "A.jpg", "a.jpg", "b", "b"])) == ["a.jpg", "A (2).jpg", "a (3).jpg", "b", "b (2)"]
+    names = ["a.jpg", "A.jpg", "a.jpg", "b", "b", "a (2).jpg", "b (2)"]
+    given_out = ["a.jpg", "A (2).jpg", "a (3).jpg", "b", "b (2)", "a (2) (2).jpg", "b (2) (2)"]
+    assert list(map(Unique().of, names)) == given_out
+
+
+def test_of_very_many_that_are_the_same_none_is_sought_for_long() -> None:
+    unique = Unique()
+    assert [unique.of("a.jpg") for _ in range(50_000)][-1] == "a (50000).jpg"  # else it takes minutes

@@ -1,6 +1,8 @@
 """What an operator asks for over HTTP; a router answers on the bus."""
 
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -9,7 +11,7 @@ from bus.messages import Message
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.replies import bury
 from bus.topology import CONTROL_ROUTER, DEFAULT_EXCHANGE
-from tests.ui.web.api.house import House
+from tests.ui.web.api.house import RESULT, House
 
 pytestmark = pytest.mark.broker
 
@@ -113,3 +115,26 @@ def test_only_operators_may(anna: httpx.Client) -> None:
         anna.delete(f"/api/v1/dead/{'0' * 32}"),
     ]
     assert [answer.status_code for answer in asked] == [403] * 5
+
+
+def test_a_dead_job_of_the_page_that_is_sent_again_ends_for_its_user(
+    house: House, operator: httpx.Client, anna: httpx.Client
+) -> None:
+    asked = {"operation": "sketch", "params": '{"quality": 1}'}
+    job = anna.post("/api/v1/jobs", params=asked, content=RESULT, headers={"content-type": "image/png"}).json()
+    failed = eventually_ended(anna, job["id"])
+    assert failed["state"] == "failed"
+    name = anna.get("/api/v1/me").json()["name"]
+    replies = house.web.desk._own_replies
+    house.do(_buried(house, Message(RESULT, "sketch", {"user": name}, message_id=job["id"], reply_to=replies)))
+    (letter,) = operator.get("/api/v1/dead").json()["letters"]
+    assert operator.post(f"/api/v1/dead/{letter['id']}/replay").status_code == 200
+    done = eventually_ended(anna, job["id"])
+    assert (done["state"], done["problem"]) == ("done", None)
+
+
+def eventually_ended(client: httpx.Client, job_id: str) -> dict[str, Any]:
+    """The job, once it has ended."""
+    while (job := client.get(f"/api/v1/jobs/{job_id}").json())["ended_ms"] is None:
+        time.sleep(0.02)
+    return dict(job)

@@ -1,4 +1,4 @@
-from ui.web.api.schema import Job
+from ui.web.api.schema import Job, JobCounts
 from ui.web.jobs.record import Picture, Record, Result
 
 ID = "9f86d081884c7d659a2feaa0c55ad015"
@@ -50,3 +50,9 @@ def test_a_caption_has_no_picture() -> None:
     told = Job.of(done).result
     assert told is not None
     assert (told.caption, told.preview, told.thumbnail) == ("a cup", None, None)
+
+
+def test_jobs_are_counted_as_under_way_or_by_how_they_ended() -> None:
+    assert JobCounts.of({}) == JobCounts()
+    counted = JobCounts.of({"accepted": 1, "queued": 2, "running": 3, "done": 4, "cancelled": 5})
+    assert counted == JobCounts(under_way=6, done=4, cancelled=5)

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import Vhosts
 from tests.ui.web.api.asking import ended, submit
 from tests.ui.web.api.house import House, open_house
+from tests.ui.web.api.people import logged_in
 from tests.ui.web.webhooks.receiver import answered, receiving, verified
 
 PUBLIC = "https://hooks.example/overspill"
@@ -29,7 +30,20 @@ def inside(vhosts: Vhosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def clara(inside: House) -> Iterator[httpx.Client]:
-    with inside.client(inside.token(f"person-{uuid.uuid4().hex[:12]}")) as client:
+    with logged_in(inside) as client:
+        yield client
+
+
+@pytest.fixture
+def anna(house: House) -> Iterator[httpx.Client]:
+    """Somebody who has logged in: a token makes no webhooks."""
+    with logged_in(house) as client:
+        yield client
+
+
+@pytest.fixture
+def ben(house: House) -> Iterator[httpx.Client]:
+    with logged_in(house) as client:
         yield client
 
 
@@ -117,6 +131,37 @@ def test_what_can_be_none_is_refused_with_the_field_that_is_wrong(anna: httpx.Cl
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["field"].partition(".")[0] in {"url", "events"}
+
+
+def test_a_token_may_look_and_no_more(house: House, anna: httpx.Client) -> None:
+    """A webhook would outlive it, and go on sending results to whoever had stolen it."""
+    hook = made(anna, PUBLIC)
+    path = f"/api/v1/webhooks/{hook['id']}"
+    token = anna.post("/api/v1/tokens", json={"name": "batch"}).json()["token"]
+    with house.client(token) as program:
+        assert [each["id"] for each in program.get("/api/v1/webhooks").json()["webhooks"]] == [hook["id"]]
+        assert program.get(f"{path}/deliveries").status_code == 200
+        refused = [
+            program.post("/api/v1/webhooks", json={"url": PUBLIC}),
+            *(program.post(f"{path}/{what}") for what in ("secret", "test")),
+            program.delete(path),
+        ]
+    assert [answer.status_code for answer in refused] == [403] * 4
+    assert refused[0].json()["detail"].startswith("Webhooks are made and changed by those who have logged in")
+    assert len(anna.get("/api/v1/webhooks").json()["webhooks"]) == 1
+
+
+async def test_a_job_that_is_removed_takes_along_what_was_told_of_it(clara: httpx.Client) -> None:
+    async with receiving() as receiver:
+        hook = made(clara, receiver.url)
+        job = submit(clara).json()
+        await receiver.until(1)
+    listed = f"/api/v1/webhooks/{hook['id']}/deliveries"
+    before = (await asyncio.to_thread(clara.get, listed)).json()["deliveries"]
+    assert (await asyncio.to_thread(clara.delete, job["url"])).status_code == 204
+    after = (await asyncio.to_thread(clara.get, listed)).json()["deliveries"]
+    assert [delivery["job"] for delivery in before] == [job["id"]]
+    assert after == []
 
 
 def test_there_may_be_ten(anna: httpx.Client) -> None:

@@ -21,7 +21,7 @@ from ui.web.jobs.database import Database
 from ui.web.jobs.desk import Desk
 from ui.web.jobs.files import Files
 from ui.web.jobs.followers import Followers
-from ui.web.jobs.record import Accepted, Order, Picture, Record
+from ui.web.jobs.record import JOB_BYTES, Accepted, Order, Picture, Record
 from ui.web.jobs.rows import SCHEMA
 from ui.web.jobs.sender import Terms
 
@@ -40,6 +40,8 @@ def picture(side: int = 16, kind: str = "PNG", **more: Any) -> bytes:
 
 
 PHOTO = picture()
+KEPT = JOB_BYTES + len(PHOTO)
+"""What a job with that picture takes."""
 
 
 def order(user: str = "anna", **more: Any) -> Order:
@@ -175,6 +177,6 @@ async def office_at(folder: Path, url: str, *, connect: bool = True, lanes: bool
         try:
             yield Office(bus, database, book, files, allowances)
         finally:
-            await bus.close()
-            await book.close()
-            files.close()
+            with contextlib.closing(files):
+                await bus.close()
+                await book.close()

@@ -3,16 +3,17 @@ import errno
 import os
 import shutil
 import threading
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from bus.errors import BadInput
-from tests.ui.web.jobs.office import DAY_MS, NOW, NOWHERE, PHOTO, Office, office_at, order, picture, record
+from tests.ui.web.jobs.office import DAY_MS, KEPT, NOW, NOWHERE, PHOTO, Office, office_at, order, picture, record
 from ui.web.jobs.accepting import Accepting, Bounds, Whole
 from ui.web.jobs.allowances import Allowances, Most
-from ui.web.jobs.moves import Spans
+from ui.web.jobs.moves import Spans, cancelled
 from ui.web.jobs.record import Accepted, Counts, Record
 
 
@@ -66,7 +67,7 @@ async def test_bounds_are_held_before_anything_is_read(tmp_path: Path) -> None:
             await late.write(PHOTO)  # it began in time, and another was quicker
             with pytest.raises(BadInput, match="at a time"):
                 await accepting.accept(order(), late)
-        assert office.allowances.counts("anna") == Counts(2, 2 * len(PHOTO))
+        assert office.allowances.counts("anna") == Counts(2, 2 * KEPT)
         assert pictures(office) == 2
 
 
@@ -102,7 +103,7 @@ async def test_a_caller_who_goes_does_not_take_the_job_away(tmp_path: Path) -> N
         await accepting.close()
         assert [job.id for job in added] == list(office.book.under_way)
         assert (await hand_in(accepting, idempotency_key="k")).record == added[0]
-        assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
+        assert office.allowances.counts("anna") == Counts(1, KEPT)
 
 
 async def test_a_caller_who_goes_while_the_picture_is_written_down_leaves_nothing_uncounted(
@@ -128,12 +129,12 @@ async def test_a_caller_who_goes_while_the_picture_is_written_down_leaves_nothin
         (job,) = office.book.under_way.values()
         assert office.files.picture_path(job).read_bytes() == PHOTO
         assert pictures(office) == 1
-        assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
+        assert office.allowances.counts("anna") == Counts(1, KEPT)
 
 
 async def test_a_repeat_is_the_job_it_repeats_though_there_is_room_for_none(tmp_path: Path) -> None:
     async with office_at(tmp_path, NOWHERE, connect=False) as office:
-        accepting = accepting_of(office, jobs=1, size=len(PHOTO))
+        accepting = accepting_of(office, jobs=1, size=KEPT)
         first = await hand_in(accepting, idempotency_key="k")
         again = await hand_in(accepting, idempotency_key="k")
         assert (again.record, again.is_new) == (first.record, False)
@@ -142,7 +143,7 @@ async def test_a_repeat_is_the_job_it_repeats_though_there_is_room_for_none(tmp_
                 await hand_in(accepting, body, idempotency_key="k", **given)
         with pytest.raises(BadInput, match="at a time"):
             await hand_in(accepting, idempotency_key="another")
-        assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
+        assert office.allowances.counts("anna") == Counts(1, KEPT)
         assert pictures(office) == 1
 
 
@@ -152,6 +153,7 @@ async def test_a_repeat_of_what_was_removed_meanwhile_is_asked_for_again(tmp_pat
         first = (await hand_in(accepting, idempotency_key="k")).record
         async with accepting.incoming("anna", "k") as repeat:
             await repeat.write(PHOTO)
+            await office.book.end({first.id: partial(cancelled, now_ms=NOW, kept_ms=DAY_MS)})
             await office.book.remove([first], NOW)
             with pytest.raises(BadInput, match="just removed") as caught:
                 await accepting.accept(order(idempotency_key="k"), repeat)
@@ -165,26 +167,26 @@ async def test_two_that_come_at_once_under_one_key_are_one_job(tmp_path: Path) -
         both = await asyncio.gather(*(hand_in(accepting, idempotency_key="k") for _ in range(2)))
         assert both[0].record.id == both[1].record.id
         assert sorted(accepted.is_new for accepted in both) == [False, True]
-        assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
+        assert office.allowances.counts("anna") == Counts(1, KEPT)
         assert pictures(office) == 1
 
 
 async def test_once_more_within_the_same_bounds(tmp_path: Path) -> None:
     async with office_at(tmp_path, NOWHERE, connect=False) as office:
-        accepting = accepting_of(office, jobs=3, size=3 * len(PHOTO))
+        accepting = accepting_of(office, jobs=3, size=3 * KEPT)
         first = (await hand_in(accepting)).record
         second = await accepting.again(first)
         assert (second.retry_of, second.state) == (first.id, "accepted")
         with pytest.raises(BadInput, match="not there any more"):
             await accepting.again(first.model_copy(update={"id": "f" * 32}))
-        assert office.allowances.counts("anna") == Counts(2, 2 * len(PHOTO))
+        assert office.allowances.counts("anna") == Counts(2, 2 * KEPT)
         await accepting.again(second)
         with pytest.raises(BadInput, match="at a time"):
             await accepting.again(second)
         office.allowances.end("anna")
         with pytest.raises(BadInput, match="MiB"):
             await accepting.again(second)
-        assert office.allowances.counts("anna") == Counts(2, 3 * len(PHOTO))
+        assert office.allowances.counts("anna") == Counts(2, 3 * KEPT)
 
 
 async def test_once_more_on_a_full_disk_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +201,7 @@ async def test_once_more_on_a_full_disk_counts_for_nothing(tmp_path: Path, monke
         with pytest.raises(BadInput, match="No space left") as error:
             await accepting.again(first)
         assert error.value.problem.slug == "not-ready"
-        assert office.allowances.counts("anna") == Counts(1, len(PHOTO))
+        assert office.allowances.counts("anna") == Counts(1, KEPT)
 
 
 async def test_what_must_be_whole_is_done_though_nobody_waits() -> None:

@@ -118,6 +118,47 @@ async def test_a_job_that_we_end_while_its_result_is_fetched_keeps_no_result(
         assert not office.files.result_path(job).exists()
 
 
+class Faulty(Store):
+    """A store with a fault of ours."""
+
+    async def whole(self, answer: Answer) -> Answer:
+        raise ZeroDivisionError(answer.job)
+
+
+async def test_a_fault_of_ours_ends_its_job_and_holds_up_no_other(
+    amqp_url: str, tmp_path: Path, foreign: Foreign, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with office_at(tmp_path, amqp_url) as office:
+        jobs = [await office.add(number) for number in range(module.AHEAD + 2)]
+        terms = Terms(office.replies, Faulty(None, 1000), DAY_MS, office.clock)
+        answers = Answers(office.bus, office.book, office.files, terms)
+        for job in jobs:
+            answer(foreign, office, job)
+        await answers.start()
+        ended = [await answered(office, job) for job in jobs]
+        assert {job.problem.slug for job in ended if job.problem} == {"surprise"}
+        assert "ZeroDivisionError" in caplog.text
+        await eventually(lambda: foreign.depth(office.replies) == 0)
+        await answers.close()
+
+
+async def test_an_answer_whose_job_can_not_even_fail_holds_up_no_other(
+    amqp_url: str, tmp_path: Path, foreign: Foreign, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with office_at(tmp_path, amqp_url) as office:
+        odd, fine = await office.add(1), await office.add(2)
+        office.book.under_way[odd.id] = odd.model_copy(update={"given_up_for": "\ud800"})
+        answers = Answers(office.bus, office.book, office.files, office.terms)
+        await answers.start()
+        answer(foreign, office, odd)
+        await eventually(lambda: "has no end" in caplog.text)
+        answer(foreign, office, fine)
+        assert (await answered(office, fine)).state == "done"
+        await eventually(lambda: foreign.depth(office.replies) == 0)
+        await eventually(lambda: "moves of jobs are not written" in caplog.text)
+        await answers.close()
+
+
 class Stocktaker(Store):
     """A store that notes how many results were being fetched at a time."""
 

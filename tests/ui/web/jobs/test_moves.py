@@ -10,7 +10,7 @@ from bus.problems import PROBLEM_JSON, Kind, Problem
 from tests.ui.web.jobs.office import NOW, order, record, step
 from ui.web.jobs import moves
 from ui.web.jobs.moves import Spans, moved
-from ui.web.jobs.record import Picture, Record, Result
+from ui.web.jobs.record import JOB_BYTES, Picture, Record, Result
 
 LATER = NOW + 5000
 DAY = 86_400_000
@@ -43,7 +43,7 @@ def test_the_life_of_a_job() -> None:
     now = moves.done(now, answer(ran_ms=71, model="opencv"), result, LATER + 1, DAY)
     assert (now.state, now.ran_ms, now.model, now.result) == ("done", 71, "opencv", result)
     assert (now.ended_ms, now.expires_ms) == (LATER + 1, LATER + 1 + DAY)
-    assert now.kept_bytes == 109
+    assert now.kept_bytes == JOB_BYTES + 109
 
 
 def test_a_job_in_the_cloud() -> None:
@@ -125,7 +125,7 @@ def test_what_nobody_answers_ends_two_minutes_after_its_deadline() -> None:
 def test_the_end_is_the_latest_news_though_a_step_was_heard_while_the_result_was_written() -> None:
     running = after(step("running", "p1", vm="vm2"))
     ended = moves.done(running, answer(), Result(bytes=9, type="image/png"), LATER - 1, DAY)
-    assert (ended.ended_ms, ended.updated_ms) == (LATER - 1, running.updated_ms)
+    assert (ended.ended_ms, ended.updated_ms) == (LATER - 1, running.updated_ms + 1)
 
 
 def test_a_cancelled_job_is_not_a_failed_one() -> None:
@@ -134,6 +134,21 @@ def test_a_cancelled_job_is_not_a_failed_one() -> None:
     assert moves.cancelling(asked, LATER + 1) is asked
     assert moves.cancelled(asked, LATER, DAY).state == "cancelled"
     assert moves.failed(asked, Problem.of(Kind.EXPIRED, "Late."), LATER, DAY).state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("steps", "placed"),
+    [
+        ([], False),
+        ([step("waiting", place=3)], False),
+        ([step("parked")], False),
+        ([step("running", vm="vm1")], True),
+        ([step("routed", "p1")], True),
+        ([step("routed", "p1"), step("retried", "p1")], True),
+    ],
+)
+def test_whether_a_router_has_placed_it(steps: list[Any], placed: bool) -> None:
+    assert moves.is_placed(after(*steps)) is placed
 
 
 def test_a_confirm_that_comes_late_says_nothing_new() -> None:
@@ -160,7 +175,7 @@ def test_a_new_job_and_the_same_once_more() -> None:
         "accepted",
         NOW + 1000,
         NOW + DAY,
-        5,
+        JOB_BYTES + 5,
     )
     again = moves.again(first)
     assert (again.retry_of, again.site, again.params, again.idempotency_key) == ("f" * 32, "local", {"a": 1}, None)
@@ -212,3 +227,25 @@ def test_an_end_is_the_end(told: list[Any]) -> None:
     ended = moves.done(record(), answer(), Result(bytes=1, type="image/png"), LATER, DAY)
     now = after(*told, of=ended)
     assert (now.state, now.result, now.ended_ms, now.vm) == ("done", ended.result, LATER, "vm2")
+
+
+def test_a_failed_job_that_is_sent_again_begins_anew() -> None:
+    problem = Problem.of(Kind.OPERATION_FAILED, "No.")
+    told: dict[str, Any] = {
+        "placement": "p2",
+        "past": ("p1",),
+        "step": 3,
+        "vm": "vm1",
+        "attempt": 3,
+        "given_up_ms": 1,
+        "cost": 0.1,
+    }
+    job = moves.failed(record(state="running", cancel_asked=True, **told), problem, NOW, 5)
+    opened = moves.reopened(job, NOW + 7, Spans(100, 1000))
+    assert opened == record(
+        state="queued", past=("p1", "p2"), deadline_ms=NOW + 107, expires_ms=NOW + 1007, updated_ms=NOW + 7
+    )
+    assert moved(opened, step("running", "p2"), NOW + 8) == opened  # of the placement that failed
+    assert moved(opened, step("routed", "p3", vm="vm2"), NOW + 8).vm == "vm2"
+    assert moves.reopened(moves.failed(record(), problem, NOW, 5), NOW, Spans(100, 1000)).past == ()
+    assert moves.failed_still(opened, job) == job.model_copy(update={"updated_ms": NOW + 7})

@@ -11,7 +11,7 @@ from bus.errors import BadInput
 from tests.bus.rabbit.foreign import eventually
 from tests.ui.web.jobs.office import picture, record
 from ui.web.jobs.files import Files
-from ui.web.jobs.previews import Child, Previews
+from ui.web.jobs.previews import AGAIN_S, Child, Previews
 from ui.web.jobs.record import Record, Result
 
 
@@ -35,6 +35,14 @@ def put(previews: Previews, body: bytes, job_id: str = "a" * 32) -> Record:
 
 def is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
+
+
+async def said(previews: Previews, job: Record) -> str:
+    try:
+        await previews.path(job, "picture", "preview")
+    except BadInput as error:
+        return error.problem.slug
+    return "made"
 
 
 async def test_it_is_made_once_and_then_lies_there(previews: Previews) -> None:
@@ -84,16 +92,23 @@ async def test_without_a_process_it_is_tried_again_when_asked_again(
     assert (await previews.path(job, "picture", "preview")).exists()
 
 
-async def test_a_child_that_dies_is_replaced(previews: Previews) -> None:
+@pytest.mark.parametrize(
+    ("by", "slug", "later"), [(signal.SIGSEGV, "broken-image", "broken-image"), (signal.SIGKILL, "not-ready", "made")]
+)
+async def test_a_child_that_dies_is_replaced(previews: Previews, by: signal.Signals, slug: str, later: str) -> None:
+    now_s = 0.0
+    previews._clock = lambda: now_s
     await previews.path(put(previews, picture(50)), "picture", "preview")
     pid = previews._child.pid
     assert pid is not None
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, by)
     victim = put(previews, picture(50), "b" * 32)
-    with pytest.raises(BadInput, match="died"):
-        await previews.path(victim, "picture", "preview")
+    assert await said(previews, victim) == slug
     await previews.path(put(previews, picture(50), "c" * 32), "picture", "preview")
     assert previews._child.pid != pid
+    assert await said(previews, victim) == slug
+    now_s += AGAIN_S
+    assert await said(previews, victim) == later
 
 
 async def test_a_child_that_hangs_is_killed(previews: Previews) -> None:
@@ -102,8 +117,7 @@ async def test_a_child_that_hangs_is_killed(previews: Previews) -> None:
     pid = previews._child.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    with pytest.raises(BadInput, match="longer than"):
-        await previews.path(put(previews, picture(50), "b" * 32), "picture", "preview")
+    assert await said(previews, put(previews, picture(50), "b" * 32)) == "timed-out"
     assert previews._child.pid is None
     assert not is_running(pid)
 

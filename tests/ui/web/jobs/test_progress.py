@@ -51,6 +51,17 @@ async def test_a_new_place_in_line_is_shown_once_a_second_and_not_kept(tmp_path:
         assert office.book.under_way[job.id].place == 1
 
 
+async def test_of_jobs_that_end_unheard_nothing_is_remembered(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        progress = Progress(office.bus, office.book, office.clock)
+        in_line = [step("waiting", place=9), step("waiting", place=8)]
+        for number in range(5):
+            heard(office, progress, await office.add(number, body=None), *in_line)
+        office.clock.now_ms += 1000
+        heard(office, progress, last := await office.add(9, body=None), *in_line)
+        assert list(progress._shown_ms) == [last.id]
+
+
 async def test_an_event_that_says_nothing_new_is_kept_all_the_same(tmp_path: Path) -> None:
     async with office_at(tmp_path, NOWHERE, connect=False) as office:
         job, progress = await office.add(), Progress(office.bus, office.book, office.clock)

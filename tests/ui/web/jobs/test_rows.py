@@ -9,7 +9,7 @@ from bus.errors import BadInput
 from tests.ui.web.jobs.office import DAY_MS, NOW, record
 from ui.web.jobs import rows
 from ui.web.jobs.database import connect
-from ui.web.jobs.record import Record, Result
+from ui.web.jobs.record import JOB_BYTES, Record, Result
 from ui.web.jobs.rows import Told, Wanted
 
 MINE = Wanted("anna", None, None, 50, None)
@@ -51,6 +51,13 @@ def test_the_same_key_is_the_same_order(db: sqlite3.Connection) -> None:
     assert rows.add(db, record("c", user="ben"), "key", b"another")[0].is_new
     rows.remove(db, ["a"], NOW)
     assert rows.add(db, record("d"), "key", b"another")[0].is_new
+
+
+def test_jobs_are_counted_by_state(db: sqlite3.Connection) -> None:
+    for job_id, more in {"a": {}, "b": {"state": "done"}, "c": {"state": "done"}, "d": {"user": "ben"}}.items():
+        add(db, job_id, **more)
+    assert rows.states(db, "anna") == {"accepted": 1, "done": 2}
+    assert rows.states(db, "eve") == {}
 
 
 def test_lists_are_narrowed_and_paged(db: sqlite3.Connection) -> None:
@@ -130,7 +137,7 @@ def test_what_is_under_way_kept_and_old(db: sqlite3.Connection) -> None:
     result = Result(bytes=11, type="image/png")
     rows.save(db, [add(db, "b").model_copy(update={"state": "done", "expires_ms": NOW, "result": result})])
     assert [job.id for job in rows.under_way(db)] == ["a"]
-    assert rows.kept_bytes(db) == {"anna": 211}
+    assert rows.kept_bytes(db) == {"anna": 2 * JOB_BYTES + 211}
     assert rows.expired(db, NOW - 1, 10) == []
     assert [job.id for job in rows.expired(db, NOW, 10)] == ["b"]
     assert rows.expired(db, NOW + 9 * DAY_MS, 10)[0].id == "b"  # and never what is under way

@@ -184,6 +184,22 @@ async def test_what_is_called_off_this_very_moment_is_not_sent(amqp_url: str, tm
         await sender.close()
 
 
+async def test_what_is_called_off_while_it_is_refused_is_not_tried_again(
+    amqp_url: str, tmp_path: Path, foreign: Foreign
+) -> None:
+    async with office_at(tmp_path, amqp_url, lanes=True) as office:
+        foreign.channel.exchange_unbind(JOBS_LANES, JOBS, "sketch")
+        foreign.channel.queue_unbind(JOBS_UNKNOWN, JOBS_UNKNOWN, "")
+        job = await office.add()
+        sender = sender_of(office)
+        sending = asyncio.ensure_future(sender._carry(job.id))
+        await asyncio.sleep(0)
+        del office.book.under_way[job.id]
+        await sending
+        assert not sender.is_sending(job.id)
+        await sender.close()
+
+
 async def test_a_fault_of_ours_does_not_stop_the_others(
     amqp_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,5 +1,9 @@
+import dataclasses
 import io
 import multiprocessing
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +35,8 @@ def refusal(folder: Path, body: bytes) -> str:
     assert said is not None
     assert not wanted.target.exists()
     assert not wanted.aside.exists()
-    return said
+    assert said.slug == "broken-image"
+    return said.detail
 
 
 def saved(image: Image.Image, kind: str, **more: object) -> bytes:
@@ -96,10 +101,22 @@ def test_it_serves_until_the_other_end_goes(tmp_path: Path) -> None:
     ours.send(task(tmp_path, picture(400)))
     assert ours.recv() is None
     ours.send(task(tmp_path, b"{}"))
-    assert "JSON" in ours.recv()
+    assert "JSON" in ours.recv().detail
     # Where memory runs out it goes before the page does.
     assert Path(f"/proc/{process.pid}/oom_score_adj").read_text() == "1000\n"
     ours.close()
     process.join()
     assert process.exitcode == 0
     process.close()
+
+
+def test_one_that_takes_too_much_memory_is_not_called_broken(tmp_path: Path) -> None:
+    wanted = task(tmp_path, saved(Image.new("1", (10_000, 10_000)), "PNG"))
+    wanted = dataclasses.replace(wanted, most_pixels=100_000_000)
+    program = (
+        "import pickle, resource, sys; from ui.web.jobs.shrinking import attempt\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (200 << 20, 200 << 20))\n"
+        "print(attempt(pickle.load(sys.stdin.buffer)).slug)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], input=pickle.dumps(wanted), capture_output=True, check=True)
+    assert told.stdout == b"out-of-memory\n"

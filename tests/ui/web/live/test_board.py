@@ -86,12 +86,21 @@ def test_without_a_router_the_remedy_is_told() -> None:
 
 
 def test_what_the_bridge_says() -> None:
-    said = bridge(in_flight=3, capacity=32, spent_today=0.25, money_per_day=5, sent_last_minute=9, jobs_per_minute=60)
+    said = bridge(
+        in_flight=3,
+        capacity=32,
+        spent_today=0.25,
+        money_per_day=5,
+        sent_last_minute=9,
+        jobs_per_minute=60,
+        operations=("sketch",),
+    )
     told = sample_of(board_of(bridge(bridge="b", active=False), said)).cloud
     assert told is not None
     assert told.model_dump(exclude_none=True) == {
         "name": "bridge a 1", "state": "ready", "in_flight": 3, "capacity": 32, "spent_today": 0.25,
         "money_per_day": 5.0, "sent_last_minute": 9, "jobs_per_minute": 60, "seconds": {},
+        "operations": ("sketch",),
     }  # fmt: skip
 
 

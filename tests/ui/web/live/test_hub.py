@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from tests.ui.web.live.patches import merged
 from ui.web.live.hub import MOST_WAITING, Hub
-from ui.web.live.patch import merged
 from ui.web.live.sample import Latency, Sample
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui.web.live.patch import difference, merged
+from tests.ui.web.live.patches import merged
+from ui.web.live.patch import difference
 
 NAMES = st.sampled_from("abc")
 PLAIN = st.integers(0, 3) | st.text(max_size=1) | st.lists(st.integers(0, 1), max_size=2) | st.booleans()

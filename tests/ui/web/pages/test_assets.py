@@ -4,11 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.needed import need_package
-
-need_package("nicegui", "page")
-
-from ui.web.pages import assets  # noqa: E402 (imports NiceGUI)
+from ui.web.pages import assets
 
 
 @pytest.fixture

@@ -1,12 +1,8 @@
-"""The dashboard in a real browser: a real page and router on a real broker, VMs that beat as the tests tell them to.
-
-What would take long to bring about is told to the browser in place of the server, as samples of the server's own model.
-"""
+"""The dashboard in a real browser: a real page and router on a real broker, VMs that beat as the tests tell them to."""
 
 import json
 import random
 import re
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,20 +16,18 @@ from tests.needed import need_package
 need_package("nicegui", "page")
 need_package("playwright", "dev")
 
-from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, expect  # noqa: E402 (where there is one)
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect  # noqa: E402 (where there is one)
 
 from tests.browsers import browser  # noqa: E402
 from tests.conftest import Vhosts  # noqa: E402
 from tests.ui.web.pages.fleet_by_hand import HandFleet, fleet_by_hand  # noqa: E402
 from tests.ui.web.pages.studio import Studio, looking, open_studio, violations  # noqa: E402
 from ui.web.live.patch import difference  # noqa: E402
-from ui.web.live.sample import Sample  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
 MODULES = "overspill/components/dashboard"
 PATIENCE_MS = 30_000
-PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 900}
 SETTINGS = {"OVERSPILL_BEAT_INTERVAL_S": "0.5", "OVERSPILL_CPU_THRESHOLD": "40"}
 
@@ -114,12 +108,6 @@ def cpu_column(page: Page) -> list[float | None]:
         f"import('{MODULES}/feed.js').then(({{feed}}) => feed.series.column('cpu/vm1'))"
     )
     return column
-
-
-def fits(page: Page, size: ViewportSize) -> None:
-    """Nothing stands out sideways."""
-    page.set_viewport_size(size)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 # -- who may see it
@@ -224,92 +212,6 @@ def test_a_restarted_server_is_found_again_with_the_past(site: Site, page: Page)
     page.wait_for_function(
         f"import('{MODULES}/feed.js').then(({{feed}}) => feed.series.column('cpu/vm1').includes(55))"
     )  # what the old server had seen, and only the broker's stream remembers
-
-
-# -- every state, told in place of the server
-
-
-def told(more: dict[str, Any] | None = None, **vms: dict[str, Any]) -> Sample:
-    usual = {"state": "ready", "cpu": 20, "load": 20, "ram": 50, "cores": 2, "slots": 4, "look_ahead": 2}
-    usual |= {"running": 1, "held": 1, "age_s": 0.2, "operations": ("sketch",)}
-    whole = {
-        "at_ms": int(time.time() * 1000),
-        "connected": True,
-        "vms": {name: usual | vm for name, vm in vms.items()},
-        "lanes": {f"lane.{n:02d}": n for n in range(16)},
-        "queues": {"lanes": 120, "parked.caption": 3, "overflow": 1, "unanswered": 0, "dead": 0},
-        "second_ms": int(time.time()) * 1000 - 1000,
-        "latency": {"p50": 300, "p95": 2_100, "p99": 4_000, "n": 20},
-        "cpu_threshold": 40,
-        "ram_threshold": 90,
-    }
-    return Sample.model_validate(whole | (more or {}))
-
-
-TROUBLE = told(
-    {
-        "users": [{"user": "a-very-long-name" * 8, "queued": 31, "seconds": 44.0}],
-        "waiting": {"caption": "no VM that is ready serves it"},
-        "why": ["No router is heard. Start one: `overspill router`."],
-        "cloud": {
-            "name": "bridge",
-            "state": "broken",
-            "reason": "5 of 5 failed",
-            "in_flight": 2,
-            "capacity": 9,
-            "spent_today": 4.9,
-            "money_per_day": 5.0,
-            "sent_last_minute": 3,
-        },
-    },
-    vm1={"state": "lost", "reason": "not heard for 12 s", "age_s": 12},
-    vm2={"state": "quarantined", "reason": "its worker is stuck: nothing answered for 75 s"},
-    vm3={"state": "draining", "drained": True, "not_served": {"caption": "fetch it: `overspill models fetch caption`"}},
-    vm4={"state": "joined", "slots": 0},
-)
-STATES = {
-    "nothing": (told(), "No VM is heard yet."),
-    "trouble": (TROUBLE, "Its worker is stuck"),
-    "deaf": (told({"connected": False}, vm1={}), "The page does not hear the bus"),
-}
-
-
-@pytest.fixture(scope="module")
-def stage(site: Site, chromium: Browser) -> Iterator[Page]:
-    """A dashboard that is told what a test puts into `stage.told`, in the dark."""
-    with looking(site.studio, chromium, "olga", color_scheme="dark", viewport=DESK) as page:
-        page.set_default_timeout(PATIENCE_MS)
-        yield page
-
-
-def look_at(site: Site, stage: Page, sample: Sample, words: str) -> None:
-    """Show a sample, which must have these words in it, and look at it on both screens."""
-
-    def tell(route: Route) -> None:
-        stream = f"retry: 200\nevent: state\ndata: {sample.model_dump_json(exclude_none=True)}\n\n"
-        route.fulfill(body=stream, content_type="text/event-stream")
-
-    stage.unroute_all()
-    stage.route("**/api/v1/fleet/events*", tell)
-    stage.set_viewport_size(DESK)
-    stage.goto(site.address)
-    expect(stage.get_by_role("main")).to_contain_text(words)
-    assert violations(stage) == []
-    fits(stage, PHONE)
-
-
-@pytest.mark.parametrize("state", STATES)
-def test_every_state_can_be_read_by_all_on_any_screen(site: Site, stage: Page, state: str) -> None:
-    look_at(site, stage, *STATES[state])
-
-
-def test_a_hundred_vms_are_searched_and_sifted(site: Site, stage: Page) -> None:
-    look_at(site, stage, told(**{f"vm{n}": {"cpu": n} for n in range(1, 101)}), "100 machines: 100 ready")
-    grid = stage.get_by_role("region", name="Virtual machines")
-    grid.get_by_role("searchbox").fill("vm9")
-    expect(grid.get_by_role("article")).to_have_count(11)
-    grid.get_by_role("searchbox").fill("nobody")
-    expect(grid).to_contain_text("No VM is like that.")
 
 
 # -- its figures

@@ -128,7 +128,7 @@ async def test_what_the_command_line_changes_is_noticed(tmp_path: Path) -> None:
         await there.add("anna")
         cookie = await there.logged_in("anna")
         await there.database.run(accounts.set_role, "anna", "operator")
-        assert (await there.people.operator(asked(cookie))).is_operator
+        assert (await there.people.of(asked(cookie))).is_operator
         await there.database.run(accounts.remove, "anna", there.now_ms)
         await there.database.run(removed_users.free, "anna", there.now_ms + removed_users.HELD_MS)
         await there.add("anna")

@@ -70,5 +70,6 @@ def test_only_operators_are() -> None:
 
 def test_refusals_bear_their_problems_and_travel() -> None:
     assert NotLoggedIn().problem.status == 401
-    assert pickle.loads(pickle.dumps(NotLoggedIn("Who?"))).problem.detail == "Who?"  # noqa: S301 (our own bytes)
+    told = pickle.loads(pickle.dumps(NotLoggedIn("Who?", "Say so."))).problem  # noqa: S301 (our own bytes)
+    assert (told.detail, told.remedy) == ("Who?", "Say so.")
     assert not_allowed("No.").problem.status == 403

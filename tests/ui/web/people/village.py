@@ -37,8 +37,8 @@ class Village:
     async def logged_in(self, name: str, **where: Any) -> dict[str, str]:
         """The header of somebody who logs in."""
         connection = asked(**where)
-        person = await self.people.check_password(name, PASSWORD, connection)
-        return {"cookie": (await self.people.log_in(person, connection)).partition(";")[0]}
+        person, kept = await self.people.check_password(name, PASSWORD, connection)
+        return {"cookie": (await self.people.log_in(person, connection, kept)).partition(";")[0]}
 
 
 def asked(

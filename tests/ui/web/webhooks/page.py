@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from ui.web.jobs import rows
 from ui.web.jobs.database import Database
 from ui.web.jobs.record import Picture, Record
 from ui.web.people import tables
@@ -32,7 +33,7 @@ class Page:
     async def running(self, *, private: bool = True) -> AsyncIterator["Running"]:
         """From a start of the page to its end."""
         self.told.clear()
-        database = Database(self.folder / "page.db", tables.SCHEMA + SCHEMA)
+        database = Database(self.folder / "page.db", rows.SCHEMA + tables.SCHEMA + SCHEMA)
         await database.open()
         options = Options(private=private, clock_ms=lambda: self.now_ms)
         webhooks = Webhooks(database, self, shown, options, Caller(private=private, timeout_s=1))
@@ -61,7 +62,7 @@ class Running:
 
     def later(self, ms: int) -> None:
         self.page.now_ms += ms
-        self.webhooks.wake()
+        self.webhooks._rounds.wake()
 
     async def until(self, hook_id: str, is_so: Callable[[list[Delivery]], bool]) -> list[Delivery]:
         """The deliveries, once they are as they are to be."""

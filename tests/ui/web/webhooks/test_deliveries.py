@@ -1,7 +1,9 @@
 """What is kept of deliveries, and when a webhook is told no more."""
 
-from tests.ui.web.webhooks.page import MINUTE_MS, Page, states
+from tests.ui.web.webhooks.page import MINUTE_MS, Page, ended, states
 from tests.ui.web.webhooks.receiver import answered, receiving
+from ui.web.jobs import rows
+from ui.web.jobs.reopening import reopen
 from ui.web.webhooks.deliveries import KEPT_MS, MOST_WAITING
 from ui.web.webhooks.retries import GIVEN_UP_IN_A_ROW
 
@@ -55,3 +57,17 @@ async def test_what_is_old_is_forgotten(page: Page) -> None:
         page.now_ms += KEPT_MS + 1
         async with page.running() as running:
             await running.until(hook.id, lambda found: found == [])
+
+
+async def test_of_a_job_that_is_opened_anew_the_second_end_is_told_too(page: Page) -> None:
+    told: list[str] = []
+    failed = ended("job-1", "failed", "anna")
+    under_way = failed.model_copy(update={"state": "queued"})
+    async with receiving() as receiver, page.running() as running:
+        hook = await running.webhooks.add("anna", receiver.url, ["failed"])
+        await running.database.run(rows.add, under_way, None, b"")
+        for _ in range(2):
+            await running.database.run(rows.end, [failed], page.told)
+            told += [one.id for one in await running.until(hook.id, lambda found: states(found) == ["arrived"])]
+            assert await running.database.run(reopen, under_way)
+    assert len(set(told)) == 2

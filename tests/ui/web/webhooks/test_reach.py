@@ -34,10 +34,12 @@ def test_private_ones_are_where_that_is_allowed(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     ["169.254.169.254", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "224.0.0.1",
-     "ff02::1", "255.255.255.255", "0.0.0.0", "::"],
+     "ff02::1", "255.255.255.255", "0.0.0.0", "::", "fd00:ec2::254", "fd20:ce::254", "100.100.100.200",
+     "::ffff:100.100.100.200", "168.63.129.16", "64:ff9b::a83f:8110", "192.0.0.192"],
 )  # fmt: skip
 def test_where_clouds_tell_their_secrets_is_never_called(address: str) -> None:
     assert not may_call(address, private=True)
+    assert not may_call(address, private=False)
 
 
 @given(st.ip_addresses())
@@ -68,7 +70,8 @@ def test_an_ipv6_address_stands_in_brackets() -> None:
     "url",
     ["", "hooks.example", "ftp://hooks.example", "file:///etc/passwd", "https://", "https://:443/", "https://a@b.example/",
      "https://a:b@b.example/", "https://hooks.example/a b", "https://hooks.example/\r\nHost: x", "https://bücher.example/",
-     "https://hooks.example:99999/", "https://hooks.example:x/", "https://[::1/", "https://h/" + "a" * 2000],
+     "https://hooks.example:99999/", "https://hooks.example:x/", "https://hooks.example:0/",
+     "https://[::1/", "https://h/" + "a" * 2000],
 )  # fmt: skip
 def test_what_is_no_address_for_us_is_refused_with_a_reason(url: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):

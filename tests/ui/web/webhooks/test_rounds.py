@@ -67,7 +67,7 @@ async def test_a_slow_receiver_holds_up_nobody_else(page: Page) -> None:
 async def test_a_database_that_fails_for_a_while_is_asked_again(page: Page, caplog: pytest.LogCaptureFixture) -> None:
     async with page.running() as running:
         await running.database.run(lambda connection: connection.execute("DROP TABLE webhook_delivery").close())
-        running.webhooks.wake()
+        running.webhooks._rounds.wake()
         async with asyncio.timeout(20):
             while "webhooks can't be read; trying again" not in caplog.text:  # noqa: ASYNC110 (it is told in the log)
                 await asyncio.sleep(0.01)

@@ -70,6 +70,7 @@ function broke(feed, source) {
 async function retry(feed) {
   if (await isLoggedOut()) {
     clearTimeout(feed.timers.worry);
+    close(feed); // opened anew when somebody comes back to the page, who may have logged in elsewhere
     showConnection("logged-out");
   } else open(feed);
 }

@@ -8,6 +8,19 @@ export const OPERATIONS = {
 
 export const ENDED = new Set(["done", "failed", "cancelled"]);
 
+// Whether what ended with this problem may come to something when tried again as it is: not where the picture itself, or
+// what was asked of it, is at fault.
+export function mayPass(problem) {
+  return !problem || ![400, 413, 415, 422].includes(problem.status);
+}
+
+// Whether a small picture of the job's picture can be made, as far as its end tells.
+export function isReadable(job) {
+  return Boolean(job) && !UNREADABLE.has(job.problem?.type?.split(":").at(-1));
+}
+
+const UNREADABLE = new Set(["broken-image", "empty-image", "not-an-image", "too-many-pixels"]);
+
 export function titleOf(operation) {
   return OPERATIONS[operation]?.title ?? asTitle(operation);
 }

@@ -1,6 +1,6 @@
 // What an operator should know first: what is wrong and why, each with the place where it can be mended.
 import CodedText from "./coded.js";
-import { inOrder, stateOf, TROUBLED, whyOf } from "./states.js";
+import { counts, inOrder, stateOf, TROUBLED, whyOf } from "./states.js";
 import { clock, plural, sentence } from "./words.js";
 
 const FEW = 4;
@@ -39,6 +39,19 @@ function ofJobs({ waiting = {}, paused = [], queues }) {
   return [...still, ...held, ...dead];
 }
 
+const serves = (vm) => counts(vm) && vm.state !== "draining";
+
+/** How many VMs take jobs, and what the others do: "1 VM in service, 1 draining." */
+function inService(vms) {
+  const others = {};
+  for (const vm of vms.filter((each) => !serves(each))) {
+    const label = stateOf(vm).label.toLowerCase();
+    others[label] = (others[label] ?? 0) + 1;
+  }
+  const serving = `${plural(vms.filter(serves).length, "VM")} in service`;
+  return vms.length ? `${[serving, ...Object.entries(others).map(([label, n]) => `${n} ${label}`)].join(", ")}.` : "";
+}
+
 export default {
   name: "AttentionPanel",
   components: { CodedText },
@@ -67,8 +80,7 @@ export default {
     titles() { return this.found.map((need) => need.title); },
     found() { return needs(this.sample, this.live); },
     well() {
-      const vms = Object.keys(this.sample.vms).length;
-      return vms ? `${plural(vms, "VM")} in service.` : "";
+      return inService(Object.values(this.sample.vms));
     },
   },
 };

@@ -1,7 +1,7 @@
 // What the server tells, as the page keeps it: whole samples, and columns of numbers. Nothing but functions.
 
 const isVm = (target) => target !== "cloud";
-const isParked = (queue) => queue.startsWith("parked.");
+export const isParked = (queue) => queue.startsWith("parked.");
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 /** A JSON merge patch (RFC 7396) applied; what has not changed stays the same object, so that nobody redraws it. */

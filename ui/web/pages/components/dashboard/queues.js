@@ -1,5 +1,5 @@
 // Who waits, and where: by user, by lane, and the queues beside them.
-import { inLine } from "./figures.js";
+import { inLine, isParked, total } from "./figures.js";
 import { count, plural, span } from "./words.js";
 
 const BESIDE = {
@@ -19,7 +19,7 @@ export default {
             <tbody><tr v-for="user in users" :key="user.user"><th scope="row">{{ user.user }}</th>
               <td><i :style="{ width: user.share + '%' }" aria-hidden="true"></i><span>{{ count(user.queued) }}</span></td>
               <td>{{ span(user.seconds * 1000) }}</td></tr></tbody></table>
-          <p v-else class="empty">Nobody waits.</p></div>
+          <p v-else class="empty">{{ nobody }}</p></div>
         <div class="card"><h3>By lane</h3>
           <ol class="lanes" aria-label="Jobs in each lane">
             <li v-for="lane in lanes" :key="lane.name"><span class="lanes__bar" aria-hidden="true"><i :style="{ height: lane.share + '%' }"></i></span>
@@ -32,7 +32,11 @@ export default {
   computed: {
     told() {
       const n = inLine(this.sample.queues);
-      return n ? `${plural(n, "job")} wait` : "No job waits.";
+      return n ? `${plural(n, "job waits", "jobs wait")}.` : "No job waits.";
+    },
+    nobody() {
+      const parked = total(this.sample.queues, isParked);
+      return parked ? `Nobody waits in the lanes; ${plural(parked, "job is parked", "jobs are parked")}.` : "Nobody waits.";
     },
     users() {
       const users = this.sample.users ?? [];

@@ -1,6 +1,6 @@
 // The six figures that tell how things are at a glance.
 import { feed, view } from "./feed.js";
-import { inLine } from "./figures.js";
+import { inLine, isParked, total } from "./figures.js";
 import { counts } from "./states.js";
 import { count, dollars, NONE, percent, plural, rate, took } from "./words.js";
 
@@ -41,7 +41,10 @@ export default {
     },
     line() {
       const users = this.sample.users?.length ?? 0;
-      return { name: "In line", figure: count(inLine(this.sample.queues)), of: "jobs", more: users ? `of ${plural(users, "user")}${users === 10 ? " or more" : ""}` : "nobody waits" };
+      const [waiting, parked] = [inLine(this.sample.queues), total(this.sample.queues, isParked)];
+      const others = parked ? `${count(parked)} parked` : waiting ? "" : "nobody waits";
+      const more = users ? `of ${plural(users, "user")}${users === 10 ? " or more" : ""}` : others;
+      return { name: "In line", figure: count(waiting), of: waiting === 1 ? "job" : "jobs", more };
     },
     throughput() {
       const [done, failed] = [ofMinute("total/done"), ofMinute("total/failed")];
@@ -55,7 +58,7 @@ export default {
       const cloud = this.sample.cloud;
       if (!cloud) return { name: "In the cloud", figure: NONE, of: "", more: "no bridge runs" };
       const share = cloud.capacity ? cloud.in_flight / cloud.capacity : null;
-      return { name: "In the cloud", figure: count(cloud.in_flight), of: cloud.capacity ? `of ${count(cloud.capacity)}` : "jobs", share, more: `bridge ${cloud.state}` };
+      return { name: "In the cloud", figure: count(cloud.in_flight), of: cloud.capacity ? `of ${count(cloud.capacity)}` : cloud.in_flight === 1 ? "job" : "jobs", share, more: `bridge ${cloud.state}` };
     },
     spent() {
       const cloud = this.sample.cloud;

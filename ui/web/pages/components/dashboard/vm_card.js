@@ -22,7 +22,7 @@ export default {
       <p v-if="explained" class="vm__why"><strong v-if="small">{{ state.label }}: </strong><coded-text :text="why" /></p>
       <dl class="vm__figures">
         <div><dt><i class="chart__key" style="background: var(--chart-cpu)" aria-hidden="true"></i>CPU</dt>
-          <dd :class="{ over: !view.cursor && vm.load >= threshold }">{{ percent(figure("cpu")) }}</dd></div>
+          <dd :class="{ over: figure('load') >= threshold }" title="The mean of five readings, which the limit is held against">{{ percent(figure("load")) }}</dd></div>
         <div><dt><i class="chart__key chart__key--dash" style="background: var(--chart-ram)" aria-hidden="true"></i>RAM</dt>
           <dd>{{ percent(figure("ram")) }}</dd></div>
         <div><dt>Slots</dt><dd :title="slotsTold">{{ lost ? "–" : vm.running }}<small>/{{ vm.slots }}</small></dd></div>

@@ -2,10 +2,10 @@
 
 import { nextTick, onMounted, onUnmounted, provide, reactive, ref, shallowRef, watch } from "vue";
 import { remember, remembered } from "overspill/js/frame.js";
-import { ask } from "overspill/js/wire.js";
 import { makeActions } from "overspill/components/pictures/actions.js";
 import { FILTERS, makeBrowsing } from "overspill/components/pictures/browsing.js";
 import Card from "overspill/components/pictures/card.js";
+import { useHeld, whoAmI } from "overspill/components/pictures/held.js";
 import Icon from "overspill/components/pictures/icon.js";
 import { ACCEPT, listen } from "overspill/components/pictures/intake.js";
 import { focusCard, listenToKeys } from "overspill/components/pictures/keyboard.js";
@@ -48,11 +48,13 @@ export default {
           <fieldset class="segments"><legend class="unseen">Show</legend>
             <label v-for="[value, title] in filters" :key="value"><input type="radio" name="filter" :value="value" v-model="filter">
               <span>{{ title }} <small>{{ counts[value] }}</small></span></label></fieldset>
-          <a v-if="counts.done" class="button small" :href="zip" download><Icon name="download"/>Download all<span class="unseen"> results as a zip</span></a>
+          <a v-if="zip" class="button small" :href="zip" download><Icon name="download"/>Download all<span class="unseen"> results as a zip</span></a>
         </div>
         <p v-if="live.state.value === 'loading'" class="hush" role="status">Looking for your pictures …</p>
+        <p v-else-if="live.state.value === 'logged-out'" class="hush" role="status">You are logged out. <a href="/login">Log in</a> to see your pictures.</p>
         <p v-else-if="live.state.value === 'failed'" class="hush" role="status">Your pictures can't be reached just now. Trying again …</p>
-        <p v-else-if="cards.length && !shown.length" class="hush">Nothing here is {{ filters.find(([value]) => value === filter)[1].toLowerCase() }}.</p>
+        <p v-else-if="cards.length && !shown.length" class="hush">{{ counts[filter] ? "They are among the older ones." : "Nothing here is " + filters.find(([value]) => value === filter)[1].toLowerCase() + "." }}</p>
+        <p v-for="{ title, why } in held" :key="title" class="note" role="note"><b>{{ title }}</b> {{ why }}</p>
         <ul class="cards" ref="list" aria-label="Jobs">
           <li v-for="item in shown" :key="item.key"><Card :item="item"/></li>
         </ul>
@@ -66,7 +68,7 @@ export default {
     </div>`,
   setup() {
     const store = makeStore();
-    const uploads = makeUploads((item, job) => store.adopt(item, job));
+    const uploads = makeUploads(adopt, (job) => act.cancel({ job }));
     const live = makeLiveJobs(store, () => browsing.counts.value["under-way"] === 0, uploads.busy);
     const browsing = makeBrowsing(store, live);
     const [me, viewed] = [shallowRef(null), shallowRef(null)];
@@ -76,9 +78,15 @@ export default {
     const newest = () => browsing.cards.value[0]?.at ?? 0;
     const staging = makeStaging({ me, choice, store, uploads, newest, begun });
     const act = makeActions(store, uploads, show);
+    const held = useHeld(me, browsing.cards);
     provide("act", act);
     watch(choice, () => remember(KEPT, JSON.stringify(choice)));
     watch(browsing.counts, tell);
+
+    function adopt(item, job) {
+      store.adopt(item, job);
+      live.settle(job.id);
+    }
 
     function begun() {
       browsing.filter.value = "all";
@@ -126,7 +134,7 @@ export default {
       live.begin();
       ends.push(listen(staging.takeIn, (over) => (hovered.value = over)), listenToKeys(keys, act, (key) => store.items.get(key)));
       addEventListener("beforeunload", leaving);
-      me.value = await known();
+      me.value = await whoAmI();
       if (!me.value.operations.some(({ name }) => name === choice.operation)) setOperation("1");
     });
     onUnmounted(() => {
@@ -135,20 +143,9 @@ export default {
       removeEventListener("beforeunload", leaving);
     });
 
-    return { ...staging, ...browsing, accept: ACCEPT, act, choice, dialog, filters: FILTERS, hovered, large, list, live, me, part, picker, step, told, viewed, viewerKey };
+    return { ...staging, ...browsing, accept: ACCEPT, act, choice, dialog, filters: FILTERS, held, hovered, large, list, live, me, part, picker, step, told, viewed, viewerKey };
   },
 };
-
-// Who we are and what can be done, asked until it is answered.
-async function known() {
-  for (let waits = 500; ; waits = Math.min(waits * 2, 10_000)) {
-    try {
-      return await ask("/me");
-    } catch {
-      await new Promise((go) => setTimeout(go, waits));
-    }
-  }
-}
 
 function keptChoice() {
   const usual = { operation: "sketch", values: {}, site: "any" };

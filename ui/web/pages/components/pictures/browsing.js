@@ -11,7 +11,7 @@ export const FILTERS = [
   ["done", "Done"],
   ["failed", "Not done"],
 ];
-const NAMED_IN_A_ZIP = 200; // so that the address stays short enough for every proxy
+const SHOW_DONE = new Set(["all", "done"]);
 const PAGES_AT_A_TIME = 5;
 
 export function makeBrowsing(store, live) {
@@ -19,14 +19,10 @@ export function makeBrowsing(store, live) {
   const looking = ref(false);
   const cards = computed(() => newestFirst(store.items.values()));
   const shown = computed(() => (filter.value === "all" ? cards.value : cards.value.filter((item) => groupOf(item) === filter.value)));
-  const counts = computed(() => countsOf(cards.value));
+  const counts = computed(() => countsOf(cards.value, live.beyond.value));
 
-  // The results of those shown; without ids it is all that are done, those not on the page included.
-  const zip = computed(() => {
-    const done = shown.value.filter((item) => groupOf(item) === "done");
-    const all = filter.value === "all" || live.more.value || done.length > NAMED_IN_A_ZIP;
-    return under("/zip") + (all ? "" : `?ids=${done.map(({ job }) => job.id).join(",")}`);
-  });
+  // All results, those not on the page included; null where none of them is what is shown.
+  const zip = computed(() => (counts.value.done && SHOW_DONE.has(filter.value) ? under("/zip") : null));
 
   // Goes back until there is something new to see, but not for ever.
   async function older() {
@@ -43,8 +39,8 @@ export function makeBrowsing(store, live) {
   return { filter, looking, cards, shown, counts, zip, older };
 }
 
-function countsOf(items) {
-  const counts = { all: items.length, "under-way": 0, done: 0, failed: 0 };
+function countsOf(items, beyond) {
+  const counts = { ...beyond };
   for (const item of items) counts[groupOf(item)] += 1;
-  return counts;
+  return { all: counts["under-way"] + counts.done + counts.failed, ...counts };
 }

@@ -1,19 +1,21 @@
 // One picture and what becomes of it: an upload first, then a job, in the same card throughout.
 
 import { computed, inject, ref } from "vue";
-import { ENDED, nameOf, ran, size, standing, titleOf } from "overspill/js/words.js";
+import { ENDED, isReadable, mayPass, nameOf, ran, size, standing, titleOf } from "overspill/js/words.js";
+import calmly from "./calmly.js";
 import Compare from "./compare.js";
 import Icon from "./icon.js";
 
 export default {
   components: { Compare, Icon },
+  directives: { calmly },
   props: { item: Object },
   template: `
     <article class="card" :class="['is-' + state, { 'has-alpha': alpha }]" tabindex="-1" :data-key="item.key"
              :aria-label="name + ', ' + title + ', ' + line">
       <div class="card-view">
         <Compare v-if="compares" :before="shot" :after="job.result.thumbnail" :name="name" @press="act.open(item)"/>
-        <img v-else-if="shot && !lost" class="card-shot" :src="shot" :alt="name" decoding="async" loading="lazy" @error="lost = true">
+        <img v-else-if="shot && !lost" class="card-shot" v-calmly="shot" :alt="name" decoding="async" @error="lost = true">
         <span v-else class="card-blank"><Icon name="picture"/></span>
         <div v-if="moving" class="progress" role="progressbar" :aria-label="line" aria-valuemin="0" aria-valuemax="100"
              :aria-valuenow="percent ?? undefined" :class="{ free: percent === null }"><i :style="percent === null ? {} : { width: percent + '%' }"></i></div>
@@ -26,10 +28,11 @@ export default {
             <Icon :name="job.route === 'cloud' ? 'cloud' : 'machine'"/>{{ badge }}</button></p>
         <blockquote v-if="caption" class="card-caption">{{ caption }}</blockquote>
         <p v-if="problem && !item.retried" class="card-problem">{{ problem.detail }} {{ problem.remedy }}</p>
-        <p v-if="item.retried" class="card-problem">It is being tried again, in a card of its own.</p>
+        <p v-if="item.retried" class="card-problem">It was tried again, in a card of its own.</p>
+        <p v-if="item.upload && problem" class="card-problem soft">Nothing of it is kept here: this card goes when the page is loaded anew.</p>
         <div class="card-acts">
           <template v-if="item.upload">
-            <button v-if="problem" type="button" class="button small" @click="act.resend(item)" :aria-label="'Try ' + name + ' again'"><Icon name="retry"/>Retry</button>
+            <button v-if="problem && passable" type="button" class="button small" @click="act.resend(item)" :aria-label="'Try ' + name + ' again'"><Icon name="retry"/>Retry</button>
             <button type="button" class="button small bare" @click="act.cancel(item)" :aria-label="(problem ? 'Remove ' : 'Cancel ') + name">
               <Icon :name="problem ? 'bin' : 'stop'"/>{{ problem ? "Remove" : "Cancel" }}</button>
           </template>
@@ -38,7 +41,7 @@ export default {
           <template v-else>
             <button v-if="caption" type="button" class="button small" @click="act.copy(item)" :aria-label="'Copy the caption of ' + name"><Icon name="copy"/>Copy</button>
             <a v-else-if="done" class="button small" :href="job.result.url" :download="download" :aria-label="'Download ' + name"><Icon name="download"/>Download</a>
-            <button v-if="!done && !item.retried" type="button" class="button small" @click="act.retry(item)" :aria-label="'Try ' + name + ' again'"><Icon name="retry"/>Retry</button>
+            <button v-if="!done && !item.retried && passable" type="button" class="button small" @click="act.retry(item)" :aria-label="'Try ' + name + ' again'"><Icon name="retry"/>Retry</button>
             <button type="button" class="button small bare square push" @click="act.remove(item)" :aria-label="'Remove ' + name" title="Remove"><Icon name="bin"/></button>
           </template>
         </div>
@@ -62,9 +65,10 @@ export default {
       problem,
       percent,
       lost,
+      passable: computed(() => mayPass(problem.value)),
       name: computed(() => upload.value?.file.name || job.value?.name || "Picture"),
       title: computed(() => titleOf(upload.value?.choice.operation ?? job.value.operation)),
-      shot: computed(() => props.item.local ?? job.value?.picture.thumbnail),
+      shot: computed(() => props.item.local ?? (isReadable(job.value) ? job.value.picture.thumbnail : null)),
       moving: computed(() => MOVING.has(upload.value?.state ?? job.value.state)),
       compares: computed(() => done.value && job.value.result?.type.startsWith("image/")),
       alpha: computed(() => done.value && job.value.operation === "remove-background"),

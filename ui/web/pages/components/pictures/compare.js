@@ -2,11 +2,13 @@
 // A native range carries the keyboard and screen readers. With `zoomable`, the picture can be enlarged and moved about.
 
 import { computed, reactive, ref, watch } from "vue";
+import calmly from "./calmly.js";
 
 const CLICK_PX = 4;
 const MOST = 8;
 
 export default {
+  directives: { calmly },
   props: {
     before: String,
     after: String,
@@ -17,12 +19,12 @@ export default {
   },
   emits: ["press"],
   template: `
-    <div ref="stage" class="compare" :class="{ zoomable, enlarged: zoom > 1 }" :style="{ '--at': at + '%' }"
+    <div ref="stage" class="compare" :class="{ zoomable, enlarged: zoom > 1, awaits: !there }" :style="{ '--at': at + '%' }"
          @pointerdown="down" @pointermove="move" @pointerup="up" @pointercancel="held = null"
          @wheel="wheel" @dblclick="zoomable && enlarge(zoom > 1 ? 1 : 2.5)">
-      <div class="compare-side compare-after"><img :src="sources.after" :style="shift" :alt="'After: ' + name"
-           draggable="false" decoding="async" @error="sharp = false"></div>
-      <div class="compare-side compare-before"><img :src="sources.before" :style="shift" :alt="'Before: ' + name"
+      <div class="compare-side compare-after"><img v-calmly:[urgency]="sources.after" :style="shift" :alt="'After: ' + name"
+           draggable="false" decoding="async" @load="there = true" @error="sharp = false"></div>
+      <div class="compare-side compare-before"><img v-calmly:[urgency]="sources.before" :style="shift" :alt="'Before: ' + name"
            draggable="false" decoding="async" @error="sharp = false"></div>
       <div class="compare-line" aria-hidden="true"><span></span></div>
       <span class="compare-tag left" aria-hidden="true" v-show="at > 18">Before</span>
@@ -37,9 +39,10 @@ export default {
     const offset = reactive({ x: 0, y: 0 });
     const sharp = ref(false);
     const held = ref(null);
+    const there = ref(false); // the result; until then the picture before is whole
 
     watch(zoom, () => (sharp.value ||= zoom.value > 1.4 && Boolean(props.sharpAfter)));
-    watch(() => props.after, () => ((sharp.value = false), enlarge(1)));
+    watch(() => props.after, () => ((there.value = sharp.value = false), enlarge(1)));
     const sources = computed(() => ({
       before: sharp.value ? props.sharpBefore : props.before,
       after: sharp.value ? props.sharpAfter : props.after,
@@ -108,7 +111,8 @@ export default {
 
     const focus = () => stage.value.querySelector("input").focus({ preventScroll: true });
     expose({ enlarge, focus, zoom });
-    return { stage, at, zoom, held, sharp, sources, shift, enlarge, down, move, up, wheel, key };
+    const urgency = props.zoomable ? "now" : "in-turn"; // large pictures are what somebody has just asked for
+    return { urgency, stage, at, zoom, held, sharp, sources, there, shift, enlarge, down, move, up, wheel, key };
   },
 };
 

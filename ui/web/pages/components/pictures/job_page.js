@@ -2,7 +2,7 @@
 
 import { onMounted, onUnmounted, ref } from "vue";
 import { follow } from "overspill/js/feed.js";
-import { ENDED } from "overspill/js/words.js";
+import { ENDED, mayPass } from "overspill/js/words.js";
 import { ask, under } from "overspill/js/wire.js";
 import { makeActions } from "overspill/components/pictures/actions.js";
 import Icon from "overspill/components/pictures/icon.js";
@@ -16,10 +16,11 @@ export default {
     <div class="job-page">
       <p class="crumb"><a href="/">‹ All pictures</a></p>
       <p v-if="state === 'loading'" class="hush" role="status">Looking for it …</p>
+      <p v-else-if="state === 'logged-out'" class="hush" role="status">You are logged out. <a :href="'/login?next=/jobs/' + id">Log in</a> to see it.</p>
       <p v-else-if="state === 'gone'" class="hush" role="status">This picture has been removed.</p>
       <Viewer v-else :item="item" part="picture" :act="act" page>
         <button v-if="!ended()" type="button" class="button small" @click="act.cancel(item)" :disabled="item.cancelling"><Icon name="stop"/>Cancel</button>
-        <button v-else-if="item.job.state !== 'done'" type="button" class="button small main" @click="retry"><Icon name="retry"/>Retry</button>
+        <button v-else-if="item.job.state !== 'done' && mayPass(item.job.problem)" type="button" class="button small main" @click="retry"><Icon name="retry"/>Retry</button>
         <button v-if="ended()" type="button" class="button small bare" @click="remove"><Icon name="bin"/>Remove</button>
       </Viewer>
     </div>`,
@@ -43,7 +44,10 @@ export default {
         if (!ended()) end = follow(under(`/jobs/${id}/events`), { job: hear, removed: gone, reset: begin });
       } catch (error) {
         if (error.problem?.status === 404) gone();
-        else setTimeout(begin, 3000);
+        else {
+          if (error.problem?.status === 401) state.value = "logged-out";
+          setTimeout(begin, 3000);
+        }
       }
     }
 
@@ -65,6 +69,6 @@ export default {
     const ended = () => ENDED.has(item.value.job.state);
     onMounted(begin);
     onUnmounted(() => end?.());
-    return { act, ended, item, remove, retry, state };
+    return { act, ended, item, mayPass, remove, retry, state };
   },
 };

@@ -1,7 +1,7 @@
 // Single keys on the work page: for the page, and for the picture in focus.
 
 import { isFreeKey } from "overspill/js/frame.js";
-import { ENDED } from "overspill/js/words.js";
+import { ENDED, mayPass } from "overspill/js/words.js";
 
 // `page` maps keys to what they do anywhere; `act` is what can be done with a picture, `find` gives that of a card.
 export function listenToKeys(page, act, find) {
@@ -30,12 +30,12 @@ const PICTURE = {
   w: (act, item) => item.job && act.why(item),
   d: (act, item) => item.job?.state === "done" && act.download(item),
   c: (act, item) => item.job?.result?.caption && act.copy(item),
-  r: (act, item) => (item.upload ? item.upload.problem && act.resend(item) : canRetry(item) && act.retry(item)),
+  r: (act, item) => (item.upload ? item.upload.problem && mayPass(item.upload.problem) && act.resend(item) : canRetry(item) && act.retry(item)),
   x: (act, item) => (item.job && ENDED.has(item.job.state) ? act.remove(item) : act.cancel(item)),
 };
 
 function canRetry({ job, retried }) {
-  return !retried && (job.state === "failed" || job.state === "cancelled");
+  return !retried && (job.state === "failed" || job.state === "cancelled") && mayPass(job.problem);
 }
 
 // Moves the focus to the next card in `list` (`by` 1), or to the one before (-1).

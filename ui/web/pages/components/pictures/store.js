@@ -7,7 +7,7 @@ import { ENDED } from "overspill/js/words.js";
 export function makeStore() {
   const items = shallowReactive(new Map());
   const keys = new Map(); // job id -> key of its item
-  const gone = new Set(); // ids of jobs that the user has removed, whatever late events say
+  const gone = new Map(); // jobs that the user has removed, whatever late events say; null once the server has, too
 
   function add(fields) {
     const item = shallowReactive({ job: null, upload: null, local: null, retried: false, ...fields });
@@ -22,7 +22,7 @@ export function makeStore() {
     if (!item) {
       keys.set(job.id, job.id);
       add({ key: job.id, job, at: job.created_ms });
-    } else if (job.updated_ms >= item.job.updated_ms) item.job = job;
+    } else if (isNews(job, item.job)) item.job = job;
   }
 
   // The upload `item` has become `job`; its events may have come before the answer did.
@@ -30,7 +30,7 @@ export function makeStore() {
     const known = items.get(keys.get(job.id));
     if (known && known !== item) {
       items.delete(known.key);
-      if (known.job.updated_ms > job.updated_ms) job = known.job;
+      if (!isNews(job, known.job)) job = known.job;
     }
     keys.set(job.id, item.key);
     item.job = job;
@@ -42,9 +42,10 @@ export function makeStore() {
     if (item.local) URL.revokeObjectURL(item.local);
   }
 
-  function remove(id) {
-    gone.add(id);
+  // By the user, or (`isTold`) by the server.
+  function remove(id, isTold = false) {
     const item = items.get(keys.get(id));
+    gone.set(id, isTold ? null : item?.job);
     keys.delete(id);
     if (item) drop(item);
   }
@@ -69,14 +70,30 @@ export function makeStore() {
     jobs.forEach(put);
   }
 
-  return { items, add, put, adopt, drop, remove, restore, replace, find: (id) => items.get(keys.get(id)) };
+  // Those jobs of the server that are known here, shown or not.
+  function jobs() {
+    return [...items.values(), ...[...gone.values()].map((job) => ({ job }))].map(({ job }) => job).filter(Boolean);
+  }
+
+  const find = (id) => items.get(keys.get(id));
+  return { items, add, put, adopt, drop, remove, restore, replace, jobs, find, knows: (id) => gone.has(id) || keys.has(id) };
+}
+
+// Whether `job` is as late as what is known of it; of one moment, the end is later than what led to it.
+function isNews(job, known) {
+  const reopens = ENDED.has(known.state) && !ENDED.has(job.state);
+  return reopens ? job.updated_ms > known.updated_ms : job.updated_ms >= known.updated_ms;
 }
 
 // Where an item stands, as the filters name it.
 export function groupOf(item) {
   if (item.upload) return item.upload.problem ? "failed" : "under-way";
-  if (!ENDED.has(item.job.state)) return "under-way";
-  return item.job.state === "done" ? "done" : "failed";
+  return groupOfJob(item.job);
+}
+
+export function groupOfJob(job) {
+  if (!ENDED.has(job.state)) return "under-way";
+  return job.state === "done" ? "done" : "failed";
 }
 
 export function newestFirst(items) {

@@ -9,8 +9,9 @@ const STALLED_MS = 45_000;
 const SLOWEST_MS = 20_000;
 const PASSING = new Set([408, 425, 429, 502, 503, 504]); // it may pass if asked again, as it does when nobody answered
 
-// Sends items with an `upload` {file, choice, key}; `arrived(item, job)` is called with what each has become.
-export function makeUploads(arrived) {
+// Sends items with an `upload` {file, choice, key}; `arrived(item, job)` is called with what each has become, and
+// `unwanted(job)` when that was cancelled meanwhile.
+export function makeUploads(arrived, unwanted) {
   const line = [];
   let sending = 0;
 
@@ -28,9 +29,11 @@ export function makeUploads(arrived) {
   }
 
   async function begin(item) {
+    const { upload } = item;
     try {
-      const job = await untilAnswered(item.upload);
-      if (job) arrived(item, job);
+      const job = await untilAnswered(upload);
+      if (job && upload.cancelled) unwanted(job);
+      else if (job) arrived(item, job);
     } finally {
       sending -= 1;
       next();
@@ -47,7 +50,7 @@ export function makeUploads(arrived) {
   return { send, cancel, busy: () => sending + line.length > 0 };
 }
 
-// The job that an upload became, or null when it was refused (then `upload.problem` says why) or cancelled.
+// The job that an upload became, or null when it was refused (then `upload.problem` says why) or cancelled in time.
 async function untilAnswered(upload) {
   while (!upload.cancelled) {
     upload.state = "sending";
@@ -74,6 +77,7 @@ function attempt(upload) {
   return new Promise((answer) => {
     const request = new XMLHttpRequest();
     let watch = setTimeout(() => request.abort(), STALLED_MS);
+    let isSent = false;
     const end = () => {
       clearTimeout(watch);
       upload.stop = null;
@@ -85,7 +89,9 @@ function attempt(upload) {
       if (event.lengthComputable) upload.sent = event.loaded / event.total;
     };
     request.onload = request.onerror = request.onabort = end;
-    upload.stop = () => request.abort();
+    request.upload.onload = () => (isSent = true);
+    // Of what the server has in full it makes a job, whoever listens: then the answer is waited for, to cancel that.
+    upload.stop = () => isSent || request.abort();
     request.open("POST", `${under("/jobs")}?${queryOf(upload)}`);
     request.setRequestHeader("Content-Type", upload.file.type || "application/octet-stream");
     request.setRequestHeader("Idempotency-Key", upload.key);

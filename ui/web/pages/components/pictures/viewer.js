@@ -1,7 +1,7 @@
 // One job in full: the pictures large, to be compared and enlarged, and why it ran where it ran.
 
 import { computed, ref } from "vue";
-import { nameOf, ran, standing, titleOf } from "overspill/js/words.js";
+import { isReadable, nameOf, ran, standing, titleOf } from "overspill/js/words.js";
 import Compare from "./compare.js";
 import Icon from "./icon.js";
 import Why from "./why.js";
@@ -31,9 +31,9 @@ export default {
     <div class="view-stage" :class="{ 'has-alpha': job.operation === 'remove-background' && done }" :style="{ '--ratio': ratio }">
       <Compare v-if="compares" ref="compare" zoomable :before="job.picture.preview" :after="job.result.preview"
                :sharp-before="job.picture.url" :sharp-after="job.result.url" :name="job.name || 'the picture'"/>
-      <img v-else class="view-shot" :src="job.picture.preview" :alt="job.name || 'The picture'">
+      <img v-else-if="isReadable(job)" class="view-shot" :src="job.picture.preview" :alt="job.name || 'The picture'">
     </div>
-    <p v-if="compares" class="view-hint soft">Drag the line, or use the arrow keys. Wheel or + and − enlarge; 0 shows all of it.</p>
+    <p v-if="compares" class="view-hint soft"><span class="mouse">Drag the line, or use the arrow keys. Wheel or + and − enlarge; 0 shows all of it.</span><span class="touch">Drag the line; + enlarges, − shows all of it again.</span></p>
     <blockquote v-if="job.result?.caption" class="view-caption">{{ job.result.caption }}</blockquote>
     <div v-if="job.state === 'failed' && job.problem" class="problem-box" role="note"><b>{{ job.problem.title }}</b>
       <p>{{ job.problem.detail }} {{ job.problem.remedy }}</p></div>
@@ -56,6 +56,6 @@ export default {
       return reasons.value.focus({ preventScroll: true });
     }
     expose({ toPart });
-    return { compare, reasons, job, done, compares, ratio, nameOf, ran, standing, titleOf };
+    return { compare, reasons, job, done, compares, ratio, isReadable, nameOf, ran, standing, titleOf };
   },
 };
