@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from bus.blobs import Blobs
+from bus.errors import BadInput
 from bus.events import JobEvent
 from bus.rabbit import Bus
 from bus.settings import Settings
 from bus.topology import Queue, Topology, shared
 from producers.client.store import Store
+from tests.bus.rabbit.foreign import eventually
 from ui.web.jobs.allowances import Allowances, Most
 from ui.web.jobs.book import Book
 from ui.web.jobs.database import Database
@@ -180,3 +183,13 @@ async def office_at(folder: Path, url: str, *, connect: bool = True, lanes: bool
             with contextlib.closing(files):
                 await bus.close()
                 await book.close()
+
+
+def refused(error: pytest.ExceptionInfo[BadInput]) -> str:
+    """The slug of the problem that was raised."""
+    return error.value.problem.slug
+
+
+async def queued(desk: Desk, *job_ids: str) -> None:
+    """Return once the broker has taken jobs."""
+    await eventually(lambda: all(book_of(desk).under_way[job_id].state != "accepted" for job_id in job_ids))
