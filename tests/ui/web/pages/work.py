@@ -3,7 +3,7 @@
 import base64
 import re
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, Request
 
 from tests.ui.web.pages.studio import CAT
 
@@ -37,3 +37,22 @@ def cards(page: Page, state: str = "") -> Locator:
 
 def card(page: Page, name: str) -> Locator:
     return page.get_by_role("article", name=re.compile(f"^{re.escape(name)},"))
+
+
+def open_at_a_time(page: Page, ending: str) -> list[int]:
+    """How many requests for addresses with that ending were open, noted with each that begins; goes on being filled."""
+    under_way: set[Request] = set()
+    counts: list[int] = []
+
+    def begun(request: Request) -> None:
+        if request.url.endswith(ending):
+            under_way.add(request)
+            counts.append(len(under_way))
+
+    def ended(request: Request) -> None:
+        under_way.discard(request)
+
+    page.on("request", begun)
+    page.on("requestfinished", ended)
+    page.on("requestfailed", ended)
+    return counts
