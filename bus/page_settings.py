@@ -52,7 +52,7 @@ class PageSettings(BaseSettings):
     )
     page_user_mib: int = Field(4096, ge=1, description="The most disk that the jobs of one user take, MiB.")
     page_user_jobs: int = Field(1000, ge=1, description="Jobs a user may have under way at a time.")
-    page_user_uploads: int = Field(8, ge=1, description="Uploads of a user at a time.")
+    page_user_uploads: int = Field(64, ge=1, description="Uploads of a user at a time.")
     page_user_rate: int = Field(600, ge=1, description="Jobs a user may begin in a minute.")
     page_requests_rate: int = Field(
         3000, ge=1, description="Requests of a user, or of an address that is nobody yet, in a minute."

@@ -64,7 +64,7 @@ async def test_letters_are_looked_at_and_all_stay(bus: Bus, foreign: Foreign) ->
     assert sorted(letter.reason for letter in first.letters) == ["a failed", "b failed", "c failed"]
     assert {letter.dead_ms is not None for letter in first.letters} == {True}
     assert (first.more, second.more, len(second.letters)) == (False, True, 2)
-    assert foreign.depth(DEAD) == 3
+    await eventually(lambda: foreign.depth(DEAD) == 3)
 
 
 async def test_a_letter_sent_again_is_a_job_in_a_lane_and_dead_no_more(bus: Bus) -> None:

@@ -46,7 +46,7 @@ async def _answer(request: Request, web: Web, operation: str) -> Response:
         raise BadInput(record.problem)
     if record.result is None:
         detail = f"It is not done within {LONGEST_WAIT_S} s; it goes on as job {record.id}."
-        raise BadInput(Problem.of(Kind.NOT_READY, detail, status=504, remedy="Ask the API for that job."))
+        raise BadInput(Problem.of(Kind.TIMED_OUT, detail, remedy=f"Ask for /api/v1/jobs/{record.id}."))
     response = await give_result(request, web.desk, record)
     response.headers["x-overspill-job"] = record.id
     return response

@@ -5,6 +5,7 @@ import pytest
 
 from tests.ui.web.api.asking import PHOTO
 from tests.ui.web.api.house import CAPTION, RESULT, House
+from ui.web.api import compat
 
 IMAGE = {"image": ("cup.jpg", PHOTO)}
 
@@ -40,6 +41,20 @@ def test_what_is_wrong_is_said_in_one_field(anna: httpx.Client, files: object, d
     answer = anna.post("/sketch", files=files, data=data)  # type: ignore[arg-type]  # as the table has them
     assert answer.status_code == status
     assert list(answer.json()) == ["error"]
+
+
+def test_what_takes_too_long_goes_on_as_a_job(
+    house: House, anna: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compat, "LONGEST_WAIT_S", 0.2)
+    house.worker.holds = True
+    try:
+        answer = anna.post("/sketch", files=IMAGE)
+    finally:
+        house.call(house.worker.release)
+    job = anna.get("/api/v1/jobs", params={"limit": 1}).json()["jobs"][0]
+    assert (answer.status_code, list(answer.json())) == (504, ["error"])
+    assert job["id"] in answer.json()["error"]
 
 
 def test_nobody_is_told_so_in_the_same_way(house: House) -> None:
