@@ -50,6 +50,11 @@ class Caller:
         await eventually(lambda: all(until in self.watch.steps(job) for job in names))
         return handles
 
+    @property
+    def settled(self) -> bool:
+        """Whether each job is answered, and its bridge has told so: it has nothing more to do for it."""
+        return all(job.done and "done" in self.watch.steps(job.id) for job in self.handles)
+
     async def all_answered(self, within_s: float = 60) -> list[Answer]:
         answers = await asyncio.gather(*(handle.result(within_s) for handle in self.handles))
         assert all(is_sketch_of(answer, PICTURE) for answer in answers)
