@@ -71,7 +71,7 @@ async def test_kill_of_the_bridge_at_each_step(
     for step in (delivered, written, sent, pulled, replied, cut):
         bridges.site.tap_results()
         seconds.append(await step(bridges, anna, service))
-        await bridges.site.redeliver_until(lambda: anna.settled)  # or the next step would kill a bridge in the middle of this
+        await bridges.site.redeliver_until(lambda: anna.settled)  # so that no step kills one in the middle of this
     answers = await anna.all_answered()
     assert {answer.route for answer in answers} == {"cloud"}
     assert (anna.client.duplicates, anna.client.strangers) == (AT_EACH_STEP, 0)  # of what was `replied`, no more
