@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What to install; EXTRAS=vm,service,page,dev leaves out the operations with a model, and their 2 GB, EXTRAS=vm,page,dev the
 # cloud as well.
-EXTRAS ?= vm,remove-background,caption,service,page,gcs,dev
+EXTRAS ?= vm,remove-background,caption,service,page,gcs,traces,lab,dev
 STAMP := $(VENV)/.installed
 MODELS := $(VENV)/.models
 # What is linted, tested and typed is listed in pyproject.toml.

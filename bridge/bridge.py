@@ -28,13 +28,13 @@ from bus.blobs import Blobs
 from bus.clock import now_ms
 from bus.control import Cancel, read_command
 from bus.errors import BadInput, BusError, OverspillError
-from bus.events import event_message
 from bus.problems import Problem
 from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
-from bus.topology import CONTROL, EVENTS, shared
+from bus.topology import CONTROL, shared
 from consumers.cancels import Cancels
 from telemetry.process import unless_set
+from telemetry.telling import tell
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +257,7 @@ class Bridge:
         counts = Counts(self._tally.answered, self._tally.gone, self._tally.late)
         status = self._gate.status(self.in_flight, time.monotonic(), time.time(), counts)
         self._told_state = status.state
-        self._bus.post(EVENTS, event_message(status, status.key))
+        tell(self._bus, status)
 
 
 async def serve_bridge(

@@ -12,12 +12,13 @@ from typing import Any, Final, Literal
 from bridge.checks import at_home
 from bus.clock import now_ms
 from bus.errors import BusError, Disconnected, Refused, Unroutable
-from bus.events import JobEvent, event_message
+from bus.events import JobEvent
 from bus.messages import Answer, Job, Message, cut, told_id_of, unreadable
 from bus.problems import Problem
 from bus.rabbit import Bus
 from bus.replies import bury, send_answer
-from bus.topology import CLOUD_KEY, EVENTS, JOBS_LANES
+from bus.topology import CLOUD_KEY, JOBS_LANES
+from telemetry.telling import tell
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ class Endings:
 
     def post(self, told: JobEvent) -> None:
         """Tell a step of a job."""
-        self._bus.post(EVENTS, event_message(told, told.key))
+        tell(self._bus, told)
 
 
 def event(job: Job, state: State, **told: Any) -> JobEvent:

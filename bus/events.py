@@ -107,6 +107,9 @@ class JobEvent(WireModel):
     waited_ms: PassedMs | None = None
     ran_ms: Count | None = None
     pixels: Count | None = None
+    bytes: Count | None = Field(None, description="The picture's size, where it is in the message.")
+    priority: int | None = Field(None, ge=0, le=9)
+    site: Literal["any", "local"] | None = Field(None, description="`local` kept it off the cloud.")
     reason: str | None = None
     problem: str | None = Field(None, description="The problem's slug.")
     place: int | None = Field(None, ge=1, le=MOST, description="Place in line, 1 is next; of a job that waits.")

@@ -25,10 +25,13 @@ from pydantic_settings import (
 from bus.errors import SetupError
 from bus.page_settings import PageSettings
 from bus.problems import bad_field
+from bus.telemetry_settings import TelemetrySettings
 from bus.topology import OPERATIONS, vm_queue
 
 MIB = 1 << 20
-NAMED_BY_OTHERS = frozenset({"AMQP_URL", "PUBSUB_EMULATOR_HOST", "PORT", "K_SERVICE", "K_REVISION"})
+NAMED_BY_OTHERS = frozenset(
+    {"AMQP_URL", "PUBSUB_EMULATOR_HOST", "PORT", "K_SERVICE", "K_REVISION", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+)
 """Variables that others named; all the rest have our prefix."""
 
 
@@ -38,7 +41,7 @@ def _beside_the_environment() -> Path:
     return (Path(sys.prefix).parent if in_venv else Path.cwd()) / ".overspill"
 
 
-class Settings(PageSettings):
+class Settings(PageSettings, TelemetrySettings):
     """All settings of all processes."""
 
     model_config = SettingsConfigDict(

@@ -12,13 +12,14 @@ from typing import Any, Literal, TypeVar
 
 from bus.clock import now_ms
 from bus.errors import Disconnected, Refused
-from bus.events import JobEvent, event_message
+from bus.events import JobEvent
 from bus.messages import Answer, Job, unreadable
 from bus.problems import Problem
 from bus.rabbit import Bus, Delivery
 from bus.replies import bury, send_answer
-from bus.topology import EVENTS, JOBS_LANES
+from bus.topology import JOBS_LANES
 from consumers.answers import Kept, problem_of
+from telemetry.telling import tell
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +158,7 @@ class Settlement:
             pixels=job.pixels,
             **{"attempt": job.attempt, **told},
         )
-        self._bus.post(EVENTS, event_message(event, event.key))
+        tell(self._bus, event)
 
 
 def _times(kept: Kept) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from bus import asyncapi  # noqa: E402 (after the path it needs)
 from bus.page_settings import PageSettings  # noqa: E402
 from bus.problems import Kind  # noqa: E402
 from bus.settings import Settings  # noqa: E402
+from bus.telemetry_settings import TelemetrySettings  # noqa: E402
 
 MADE: Final = "<!-- Made from the code by `python docs/generate.py`: change the code, then run it. -->"
 PROBLEMS: Final = f"""\
@@ -51,6 +52,7 @@ COMPUTED: Final = {
     "user_weights": "none",
     "vm_name": "the host's name",
 }
+LAST: Final = (PageSettings, TelemetrySettings)
 LISTS: Final[dict[Any, str]] = {tuple: "names with commas between", dict: "`name=number` with commas between"}
 WORDS: Final = {"bool": "true or false", "str": "text", "int": "whole number", "float": "number", "Path": "path"}
 
@@ -77,8 +79,8 @@ def problems_md() -> str:
 
 def settings_md() -> str:
     """The table of settings as a page."""
-    # pydantic lists a parent's fields before a class's own; a reader wants the page last.
-    names = sorted(Settings.model_fields, key=PageSettings.model_fields.__contains__)
+    # pydantic lists a parent's fields before a class's own; a reader wants them last.
+    names = sorted(Settings.model_fields, key=lambda name: [name in part.model_fields for part in LAST])
     rows = [_row(name, Settings.model_fields[name]) for name in names]
     return SETTINGS + "\n".join(rows) + "\n"
 

@@ -14,7 +14,7 @@ from typing import Any
 from bus.clock import now_ms
 from bus.control import Cancel, Orders
 from bus.errors import BadInput, BusError, Disconnected
-from bus.events import JobEvent, RouterStatus, VmEvent, event_message, read_event
+from bus.events import JobEvent, RouterStatus, VmEvent, read_event
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.settings import MIB, Settings
 from bus.topology import (
@@ -39,9 +39,11 @@ from producers.lanes import Lanes
 from producers.leadership import Leadership
 from producers.refusals import Refusals
 from producers.tickets import Tickets
+from telemetry import metrics
 from telemetry.fleet import Fleet
 from telemetry.fleet import Rules as FleetRules
 from telemetry.process import unless_set
+from telemetry.telling import tell
 
 log = logging.getLogger(__name__)
 
@@ -210,7 +212,9 @@ class Router:
         except BadInput as error:
             log.warning("ignoring garbage on %s: %s", delivery.message.routing_key, error.problem.detail)
             return
-        self._perform(self._dispatcher.heard(event, clock()))
+        now = clock()
+        metrics.heard(event, now.wall_ms)
+        self._perform(self._dispatcher.heard(event, now))
 
     # -- out
 
@@ -254,7 +258,7 @@ class Router:
                 asyncio.get_running_loop().call_later(GIVE_BACK_AFTER_S, self._tickets.give_back, ticket)
 
     def _post(self, event: JobEvent | VmEvent | RouterStatus) -> None:
-        self._bus.post(EVENTS, event_message(event, event.key))
+        tell(self._bus, event)
 
 
 async def serve_router(settings: Settings, url: str, stop: asyncio.Event) -> None:

@@ -11,8 +11,15 @@ from producers.placement import Overflow, ToVm, fitted
 def routed(job: Job, choice: ToVm | Overflow, now: Moment) -> JobEvent:
     """A placement, with the receipt of the decision that led to it."""
     where = {"route": "vm", "vm": choice.vm} if isinstance(choice, ToVm) else {"route": "cloud"}
-    step = told(job, choice.reason, now, state="routed", candidates=choice.candidates, **where, **choice.inputs)
+    asked = {"bytes": len(job.body) or None, "priority": job.priority or None, "site": _pinned(job)}
+    step = told(
+        job, choice.reason, now, state="routed", candidates=choice.candidates, **where, **asked, **choice.inputs
+    )
     return fitted(step)
+
+
+def _pinned(job: Job) -> str | None:
+    return None if job.site == "any" else job.site
 
 
 def told(job: Job, reason: str | None, now: Moment, **more: Any) -> JobEvent:

@@ -15,6 +15,7 @@ from bus.messages import Message
 from bus.rabbit import Bus
 from bus.settings import Settings
 from bus.topology import HEARTBEATS, shared
+from telemetry import metrics
 from telemetry.machine import Machine, Reading
 from telemetry.process import until_set
 
@@ -142,6 +143,7 @@ class Agent:
         if reading is None:
             return False
         beat = self._heartbeat(reading)
+        metrics.told(beat)
         left = self._post(HEARTBEATS, event_message(beat, heartbeat_key(self._vm)))
         self._note(left=left)
         return left

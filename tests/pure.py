@@ -30,6 +30,8 @@ PURE: dict[str, dict[str, str]] = {
         "socket": "a VM is called after its host unless told otherwise",
         "sys": "the state lies beside the virtual environment",
     },
+    "bus/telemetry_settings.py": {},
+    "bus/telemetry_settings.py": {},
     "bus/topology.py": {},
     "consumers/answers.py": {},
     "consumers/attempts.py": {},

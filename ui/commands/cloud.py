@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bus import settings
 from bus.errors import SetupError
-from telemetry import process
+from telemetry import observed, process
 from ui.stack.processes import answers
 from ui.stack.state import broker_url, joined
 
@@ -68,7 +68,7 @@ def bridge() -> None:
     with _packages("bridge"):
         from bridge.bridge import serve_bridge  # noqa: PLC0415
     chosen = settings.load()
-    process.set_up_logs(chosen.log_level)
+    observed.set_up(chosen, "bridge")
     url = broker_url(chosen)
     process.run(lambda stop: serve_bridge(joined(chosen), url, stop))
 

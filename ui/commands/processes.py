@@ -9,7 +9,7 @@ import typer
 
 from bus import settings
 from bus.errors import SetupError
-from telemetry import process
+from telemetry import observed, process
 from ui.commands import orders
 from ui.stack import extras
 from ui.stack.state import broker_url, joined
@@ -37,7 +37,7 @@ def router() -> None:
     """Route jobs to VMs; start a second one for a standby."""
     from producers.router import serve_router  # noqa: PLC0415 (no command waits for another's imports)
 
-    chosen, url = _ready_to_serve()
+    chosen, url = _ready_to_serve("router")
     process.run(lambda stop: serve_router(chosen, url, stop))
 
 
@@ -51,7 +51,7 @@ def worker(name: Name = None, slots: Slots = None, operations: Operations = None
     """Run jobs on this machine, and send its heartbeats."""
     from consumers.vm import serve_vm  # noqa: PLC0415
 
-    chosen, url = _ready_to_serve(vm_name=name, slots=slots, operations=operations)
+    chosen, url = _ready_to_serve("vm", vm_name=name, slots=slots, operations=operations)
     process.run(lambda stop: serve_vm(chosen, url, stop))
 
 
@@ -59,7 +59,7 @@ def agent(name: Name = None) -> None:
     """Send this machine's heartbeats only: it is watched, and given no jobs."""
     from telemetry.agent import serve_agent  # noqa: PLC0415
 
-    chosen, url = _ready_to_serve(vm_name=name)
+    chosen, url = _ready_to_serve("agent", vm_name=name)
     process.run(lambda stop: serve_agent(chosen, url, stop))
 
 
@@ -70,11 +70,11 @@ def page() -> None:
         raise SetupError(f"The page can't be served here: {lacking}.")
     from ui.web.server import serve_page  # noqa: PLC0415
 
-    chosen, url = _ready_to_serve()
+    chosen, url = _ready_to_serve("page")
     process.run(lambda stop: serve_page(chosen, url, stop))
 
 
-def _ready_to_serve(**overrides: Any) -> tuple[settings.Settings, str]:
+def _ready_to_serve(program: str, **overrides: Any) -> tuple[settings.Settings, str]:
     chosen = joined(settings.load(**overrides))
-    process.set_up_logs(chosen.log_level)
+    observed.set_up(chosen, program)
     return chosen, broker_url(chosen)

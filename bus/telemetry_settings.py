@@ -1,0 +1,28 @@
+"""The settings of metrics, traces and logs; `bus.settings.Settings` holds them with the rest. Pure."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+LogFormat = Literal["plain", "json"]
+
+
+class TelemetrySettings(BaseSettings):
+    """What each process tells of itself beside its events."""
+
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="The port on which a process tells its metrics to Prometheus; 0 takes any free one. Unset: none. "
+        "`overspill up` gives each of its processes one.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="The address the metrics are told on.")
+    log_format: LogFormat = Field("plain", description="`plain` lines for people, or one `json` object a line.")
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="The OpenTelemetry collector that traces go to, over HTTP: `http://127.0.0.1:4318`. Unset: trace "
+        "contexts are handed on, and nothing is exported. OpenTelemetry's other variables (`OTEL_…`) hold as well.",
+    )
