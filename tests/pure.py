@@ -31,7 +31,6 @@ PURE: dict[str, dict[str, str]] = {
         "sys": "the state lies beside the virtual environment",
     },
     "bus/telemetry_settings.py": {},
-    "bus/telemetry_settings.py": {},
     "bus/topology.py": {},
     "consumers/answers.py": {},
     "consumers/attempts.py": {},
