@@ -8,7 +8,7 @@ import contextlib
 import logging
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 import uvicorn
@@ -20,7 +20,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bridge.envelope import Parcel, read_push
-from bridge.service import logs, tracing
 from bridge.service.callers import Callers
 from bridge.service.computing import Computing, ComputingConfig, NotServed
 from bridge.service.faults import ALWAYS, HANDLED, on_error, on_surprise, problem_response
@@ -32,9 +31,11 @@ from bus.messages import Job
 from bus.problems import Kind, Problem, bad_field
 from bus.settings import MIB, Settings
 from bus.topology import OPERATIONS
+from bus.trace_context import trace_of
 from consumers.answers import Kept, problem_of
 from consumers.claims import Claims
-from telemetry import process
+from telemetry import hops, metrics, observed, process
+from telemetry.logs import bound
 from telemetry.machine import Machine
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,6 @@ class Service:
         """Without `results` nothing can be pushed. Raises SetupError when the settings leave a door open."""
         self._callers = Callers.of(settings)
         self._computing = computing
-        self._project = settings.cloud_project
         self._most_bytes = settings.max_image_bytes
         kept_bytes = settings.answers_kept_mib * MIB
         self._pushes = None if results is None else Pushes(computing, claims, results, kept_bytes)
@@ -69,7 +69,7 @@ class Service:
         await self._callers.admit_push(request.headers)
         with self._computing.place():
             parcel = await _parcel(request)
-            with self._logged({**request.headers, **parcel.attributes}, ticket=parcel.ticket):
+            with bound(ticket=parcel.ticket, trace=trace_of({**request.headers, **parcel.attributes})):
                 await _taken(self._pushes, parcel)
         return Response(status_code=204)
 
@@ -79,14 +79,18 @@ class Service:
         operation = request.path_params["operation"]
         if operation not in OPERATIONS:
             raise BadInput(_unknown(f"{operation[:80]!r} is not an operation; there are {', '.join(OPERATIONS)}."))
-        with self._computing.place(), self._logged(request.headers, operation=operation):
+        with self._computing.place(), bound(operation=operation, trace=trace_of(request.headers)):
             job = _job(request, operation, await read_upload(request, self._most_bytes))
-            try:
-                kept = await self._computing.run(job, request.headers.get("link"))
-            except NotServed as reason:
-                raise BadInput(_unknown(f"{operation} is not served here: {reason}.")) from None
-            log.info("%s: answered after %s ms", operation, kept.headers.get("ran_ms", 0))
-        return _answered(kept)
+            with hops.run(job, self._computing.vm, None) as span, bound(job=job.id):
+                kept = await self._run(job, request.headers.get("link"))
+                log.info("%s: answered after %s ms", operation, kept.headers.get("ran_ms", 0))
+        return _answered(kept, span.traceparent)
+
+    async def _run(self, job: Job, link: str | None) -> Kept:
+        try:
+            return await self._computing.run(job, link)
+        except NotServed as reason:
+            raise BadInput(_unknown(f"{job.operation} is not served here: {reason}.")) from None
 
     async def health(self, _request: Request) -> Response:
         """Whether the process is alive."""
@@ -99,12 +103,6 @@ class Service:
             raise HTTPException(503, "The service is loading, or going away.", {"retry-after": "1"})
         told = {"operations": served.operations, "not_served": served.not_served, "slots": self._computing.slots}
         return JSONResponse(told, headers=ALWAYS)
-
-    @contextlib.contextmanager
-    def _logged(self, headers: Mapping[str, str], **fields: str) -> Iterator[None]:
-        """Log what happens inside with these fields, and under the trace that the headers tell."""
-        with logs.bound(**fields, **tracing.log_fields(tracing.trace_of(headers), self._project)):
-            yield
 
 
 async def _parcel(request: Request) -> Parcel:
@@ -134,15 +132,17 @@ def _job(request: Request, operation: str, upload: Upload) -> Job:
                 "params": upload.params,
                 "deadline_ms": headers.get("deadline-ms"),
                 "claim": headers.get("claim"),
+                "traceparent": headers.get("traceparent"),
             }
         )
     except ValidationError as error:
         raise BadInput(bad_field(error, names={"deadline_ms": "deadline-ms"})) from None
 
 
-def _answered(kept: Kept) -> Response:
+def _answered(kept: Kept, traceparent: str | None) -> Response:
     told = {"vm": "x-overspill-vm", "model": "x-overspill-model", "ran_ms": "x-overspill-ran-ms"}
     headers = {name: str(kept.headers[key]) for key, name in told.items() if kept.headers.get(key) is not None}
+    headers |= {"traceparent": traceparent} if traceparent else {}
     problem = problem_of(kept)
     if problem is not None:
         return problem_response(problem, headers)
@@ -182,7 +182,9 @@ async def serve_until(stop: asyncio.Event, settings: Settings, results: Results 
     """
     machine, claims = Machine(), Claims.of(settings)
     computing = Computing(ComputingConfig.of(settings, machine.cores, machine.memory_bytes), claims)
-    server = _Server(_config(build(settings, computing, claims, results), settings.job_timeout_s + SETTLE_S))
+    server = _Server(
+        _config(metrics.measured(build(settings, computing, claims, results)), settings.job_timeout_s + SETTLE_S)
+    )
     # Loading takes seconds, and jobs that come meanwhile wait for it: a cold start is then paid once, not by a refusal.
     computing.load()
     try:
@@ -199,7 +201,7 @@ async def _over(task: "asyncio.Task[None]") -> None:
     await asyncio.wait({task})
 
 
-def _config(app: Starlette, grace_s: float) -> uvicorn.Config:
+def _config(app: Any, grace_s: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="h11",
@@ -228,7 +230,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve_cloud(settings: Settings) -> None:
     """Run the cloud service until SIGINT or SIGTERM. Raises SetupError naming what is missing."""
-    logs.set_up(settings.log_level, as_json=settings.k_service is not None)
+    observed.set_up(settings, "cloud-service")
     process.run(lambda stop: _serve(stop, settings))
 
 

@@ -18,6 +18,7 @@ from bus.problems import Problem
 from bus.rabbit import Bus
 from bus.replies import bury, send_answer
 from bus.topology import CLOUD_KEY, JOBS_LANES
+from telemetry.logs import about_message
 from telemetry.telling import tell
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,11 @@ class Endings:
 
     async def keep(self, message: Message, reason: str) -> bool:
         """Put a message into the dead queue; False when the connection was lost."""
-        log.warning("job %s goes to the dead queue: %s", told_id_of(message), reason)
+        with about_message(message):
+            log.warning("job %s goes to the dead queue: %s", told_id_of(message), reason)
+            return await self._kept(message, reason)
+
+    async def _kept(self, message: Message, reason: str) -> bool:
         while True:
             try:
                 self._check()

@@ -103,6 +103,7 @@ def answer_parcel(answer: Answer, began_ms: int | None = None) -> Parcel:
         "ran_ms": None if answer.ran_ms is None else str(answer.ran_ms),
         "began_ms": None if began_ms is None else str(began_ms),
         "claim": answer.claim,
+        "traceparent": answer.traceparent,
     }
     return Parcel(answer.body, _spread(told))
 

@@ -26,6 +26,8 @@ from bus.messages import Job
 from bus.rabbit import Consumer, Delivery
 from bus.topology import OVERFLOW
 from consumers.cancels import Cancels
+from telemetry import hops, logs
+from telemetry.traces import Span
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +100,7 @@ class Forwarder:
         except BadInput as error:
             self._over(delivery, None, await shift.endings.refuse_unread(delivery.message, error.problem))
             return
+        logs.bind(job=job.id, trace=job.traceparent)
         what = await self._turns.next(job)
         if not shift.bus.is_live(delivery):
             return  # the connection was lost meanwhile, and the job comes again
@@ -107,7 +110,11 @@ class Forwarder:
             case Join(ticket):
                 shift.tickets.hold(ticket, _bare(delivery))
             case Go(before):
-                await self._send(delivery, job, self._ticket(job, before), is_new=before is None)
+                span = hops.overflow(job)
+                job = span.carried_by(job)
+                with span:
+                    logs.bind(job=job.id, trace=job.traceparent)
+                    await self._send(delivery, job, self._ticket(job, before), span, is_new=before is None)
             case Wait(reason):
                 await self._end(delivery, job, GoHome(reason))
             case _:
@@ -177,19 +184,22 @@ class Forwarder:
         shift.on_change()  # routers are to know at once when it was the last for which there is room
         return ticket
 
-    async def _send(self, delivery: Delivery, job: Job, ticket: Ticket, *, is_new: bool) -> None:
+    async def _send(self, delivery: Delivery, job: Job, ticket: Ticket, span: Span, *, is_new: bool) -> None:
         shift = self._shift
         try:
             is_sent = await self._hand_over(delivery, job, ticket, is_new=is_new)
         except CloudDown as error:
+            span.fail(str(error))
             may_have_gone = not isinstance(error, Unsendable)
             if may_have_gone:
                 shift.failed(str(error), ticket)
             await self._home(delivery, job, ticket, str(error), may_have_gone=may_have_gone)
         except (BlobsDown, BusError) as error:
+            span.fail(str(error))
             await self._home(delivery, job, ticket, str(error))
-        except Exception:
+        except Exception as error:
             log.exception("a job could not be sent")
+            span.fail(repr(error))
             if (ours := self._reclaimed(delivery, ticket, may_have_gone=True)) is not None:
                 self._give_up(delivery, ours)
         else:
@@ -230,11 +240,7 @@ class Forwarder:
             return False  # it has come again already, or is with another bridge
         if ticket.number in shift.tickets:
             shift.tickets.send(ticket)  # its claim is known now
-        if not shift.cloud.keeps:
-            # From here on the cloud has the picture.
-            if not shift.tickets.hold(ticket, _bare(delivery)):
-                shift.ack(delivery)
-        elif is_new:
+        if shift.cloud.keeps and is_new:
             try:
                 async with asyncio.timeout(CONFIRM_S):
                     await self._queue.write(ticket)
@@ -242,6 +248,9 @@ class Forwarder:
                 return False
             except TimeoutError:
                 raise BusError(f"the broker has not confirmed a ticket in {CONFIRM_S:g} s") from None
+        # From here on the cloud may have it, and may answer while it is sent once more: nothing is left to do then.
+        if not shift.tickets.hold(ticket, _bare(delivery)):
+            shift.ack(delivery)
         return shift.bus.is_live(delivery)
 
     def _sent(self, delivery: Delivery, ticket: Ticket) -> None:

@@ -7,8 +7,10 @@ from bridge.tasks import Tasks
 from bridge.tickets import Ticket
 from bus.clock import now_ms
 from bus.control import Cancel
+from bus.messages import Job
 from bus.problems import Kind, Problem
 from consumers.cancels import CANCELLED
+from telemetry import hops, logs
 
 LEAST_S: Final = 10.0
 TYPICAL: Final = 3.0
@@ -52,8 +54,13 @@ class Recalls:
             self._answering.spawn(self._end(ticket, problem, ran_in_vain=ran_in_vain))
 
     async def _end(self, ticket: Ticket, problem: Problem, *, ran_in_vain: bool) -> None:
+        with hops.answer(ticket.job) as span, logs.about(ticket.job):
+            span.fail(problem.slug)
+            await self._refuse(ticket, span.carried_by(ticket.job), problem, ran_in_vain=ran_in_vain)
+
+    async def _refuse(self, ticket: Ticket, job: Job, problem: Problem, *, ran_in_vain: bool) -> None:
         try:
-            told = await self._shift.endings.refuse(ticket.job, problem, route="cloud")
+            told = await self._shift.endings.refuse(job, problem, route="cloud")
         except Exception:
             self._shift.tickets.put_back(ticket.number)  # it is overdue at the next tick again
             raise

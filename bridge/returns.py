@@ -19,6 +19,8 @@ from bus.errors import BadInput
 from bus.events import JobEvent
 from bus.messages import HISTORY_REASON, Answer, Job, cut
 from bus.problems import PROBLEM_JSON, Kind, Problem
+from bus.trace_context import read
+from telemetry import hops, logs
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class Returns:
 
     async def _take(self, arrival: Arrival) -> None:
         is_done = False
+        logs.bind(ticket=arrival.parcel.ticket, trace=arrival.parcel.attributes.get("traceparent"))
         try:
             is_done = await self._deal_with(arrival)
         except Exception:
@@ -85,8 +88,9 @@ class Returns:
         ticket = tickets.take(number)
         if ticket is None:
             return await self._without_ticket(arrival)
+        logs.bind(job=ticket.job.id, trace=ticket.job.traceparent)
         try:
-            ended = await ending(ticket)
+            ended = await self._ended(ending, ticket, arrival.parcel)
         except BlobsDown as error:
             log.warning("the answer to job %s has to wait: %s", ticket.job.id, error)
             tickets.put_back(number)
@@ -99,6 +103,14 @@ class Returns:
             self._shift.end(ticket, ended.told)
             ended.learn()
         return ended is not None
+
+    async def _ended(self, ending: _Ending, ticket: Ticket, parcel: Parcel) -> _Ended | None:
+        """End a job, under a span that hangs where what came out of the cloud says that it was last."""
+        with hops.answer(ticket.job, _latest(parcel, ticket)) as span:
+            ended = await ending(ticket.model_copy(update={"job": span.carried_by(ticket.job)}))
+            if ended is not None and ended.told.problem is not None:
+                span.fail(ended.told.problem)
+        return ended
 
     async def _without_ticket(self, arrival: Arrival) -> bool:
         if self._shift.tickets.is_ending(arrival.parcel.ticket):
@@ -212,6 +224,13 @@ class Returns:
         runs = int(deliveries) if deliveries.isascii() and deliveries.isdigit() and len(deliveries) < 4 else MOST_RUNS
         self._shift.ran_in_vain(ticket, runs)
         self._shift.failed("a job was given up after too many deliveries", ticket)
+
+
+def _latest(parcel: Parcel, ticket: Ticket) -> str | None:
+    """The span of the run, as the cloud tells it; of another trace than the job's it can't be."""
+    said, ours = parcel.attributes.get("traceparent"), ticket.job.traceparent
+    run, sent = read(said), read(ours)
+    return said if run is not None and sent is not None and run.id == sent.id else ours
 
 
 def waited_ms(told: CloudAnswer, job: Job) -> int | None:

@@ -16,6 +16,7 @@ from bus.events import JobEvent
 from bus.messages import unreadable
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Delivery
+from telemetry.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ class Shift:
 
     def take_back(self, ticket: Ticket) -> None:
         """A router has a job again that was on its way to the cloud."""
-        log.info("job %s was taken home while no bridge was there; its ticket is void", ticket.job.id)
+        with about(ticket.job):
+            log.info("job %s was taken home while no bridge was there; its ticket is void", ticket.job.id)
         if self.tickets.take(ticket.number) is not None:
             self.void(ticket)
 

@@ -11,7 +11,8 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from bus import topology
 from bus.control import Cancel, Drain, Pause
-from bus.events import BridgeStatus, Heartbeat, JobEvent, RouterStatus, VmEvent
+from bus.event_examples import EXAMPLES
+from bus.events import EVENT_LIVES_MS, BridgeStatus, Heartbeat, JobEvent, RouterStatus, VmEvent
 from bus.messages import JSON, AnswerHeaders, HopHeaders, JobHeaders
 from bus.problems import PROBLEM_JSON, Kind, Problem
 
@@ -121,6 +122,9 @@ def _channels() -> Document:
         "heartbeats": _exchange(
             topology.HEARTBEATS, "vm.heartbeat.{vm}", "The pulse of every VM.", ["heartbeat"], vm=_VM
         ),
+        "heartbeatEvents": _exchange(
+            topology.EVENTS, "vm.heartbeat.{vm}", "The same, beside all other events.", ["heartbeat"], vm=_VM
+        ),
         "jobEvents": _exchange(
             topology.EVENTS,
             "job.{state}.{operation}",
@@ -143,7 +147,8 @@ def _channels() -> Document:
         **_control(),
         "history": _queue(
             topology.EVENTS_HISTORY,
-            "A stream of everything on `events` and `heartbeats`, to be replayed.",
+            "A stream of everything on `events` and `heartbeats`. Consume it with a prefetch, manual acks and the "
+            "argument `x-stream-offset`: `first`, `next`, a timestamp, or a message's number.",
             list(_EVENTS),
         ),
         "dead": _queue(topology.DEAD, "Jobs that exhausted their attempts, kept for the operator.", ["placedJob"]),
@@ -214,6 +219,7 @@ def _operations() -> Document:
         "overflowJob": _operation("send", "overflow", "The router gives the cloud a job.", _DURABLE),
         "runJob": _operation("receive", "vm", "A VM's worker acks once the answer is confirmed.", acked),
         "beat": _operation("send", "heartbeats", "Once a second from each VM.", _UNCONFIRMED),
+        "tellOfBeat": _operation("send", "heartbeatEvents", "Bind a queue with `vm.heartbeat.*`.", _UNCONFIRMED),
         "tellOfJob": _operation("send", "jobEvents", "Bind a queue with `job.#` to follow.", _UNCONFIRMED),
         "tellOfVm": _operation("send", "vmEvents", "Bind a queue with `vm.#` to follow.", _UNCONFIRMED),
         "tellOfRouter": _operation("send", "routerEvents", "Once a second from each router.", _UNCONFIRMED),
@@ -237,7 +243,9 @@ def _reply(channel: str, where: str) -> Document:
 
 
 _DURABLE: Final = {"amqp": {"deliveryMode": 2, "mandatory": True, "bindingVersion": BINDING}}
-_UNCONFIRMED: Final = {"amqp": {"deliveryMode": 1, "mandatory": False, "bindingVersion": BINDING}}
+_UNCONFIRMED: Final = {
+    "amqp": {"deliveryMode": 1, "mandatory": False, "expiration": EVENT_LIVES_MS, "bindingVersion": BINDING}
+}
 
 
 def _operation(action: str, channel: str, summary: str, bindings: Document) -> Document:
@@ -267,7 +275,7 @@ def _messages() -> Document:
             **answer,
         },
         "told": {"summary": "What the router has done, in a line.", "contentType": "text/plain", "payload": _TEXT},
-        **{name: _event(summary, model) for name, (model, summary) in _SMALL.items()},
+        **{name: _event(summary, model) | _told_as(name) for name, (model, summary) in _SMALL.items()},
     }
 
 
@@ -291,6 +299,13 @@ def _job(summary: str, headers: Document) -> Document:
 
 def _event(summary: str, model: type[BaseModel]) -> Document:
     return {"summary": summary, "contentType": JSON, "payload": _schema(model)}
+
+
+def _told_as(name: str) -> Document:
+    """The example of an event; a command speaks for itself."""
+    if name not in EXAMPLES:
+        return {}
+    return {"examples": [{"name": name, "payload": EXAMPLES[name].model_dump(mode="json", exclude_none=True)}]}
 
 
 def _example(kind: Kind) -> Document:

@@ -14,6 +14,9 @@ from bus.topology import VM_NAME
 
 RECEIPT_BYTES = 1024
 """The most a job's event takes as JSON; a receipt leaves out its last candidates to fit."""
+EVENT_LIVES_MS = 60_000
+"""An event waits no longer in a listener's queue: one that nobody reads and nobody bounded stays small. A stream keeps
+its messages all the same."""
 MOST_SLOTS = 4096
 """The most slots, and jobs held, that a VM is believed to have."""
 MOST_VMS = 65_536
@@ -86,16 +89,22 @@ class CloudSeen(WireModel):
     why: str | None = Field(None, description="Why it is not open to this job.")
 
 
+JobState = Literal[
+    "routed", "waiting", "parked", "sent", "running", "retried", "done", "failed", "unanswerable", "replayed", "purged"
+]
+
+
 class JobEvent(WireModel):
     """One step of one job: key `job.<state>.<operation>`.
 
     `routed` carries the decision's receipt: `policy`, `limits`, `candidates` and `cloud` are all that the policy
     looked at, so feeding them back gives the same choice. `sent` is a job that the cloud has taken. A cancelled job is
-    `failed` with the problem `cancelled`.
+    `failed` with the problem `cancelled`. After its end a dead job may be `replayed`, sent to the lanes once more, or
+    `purged` for good; `reason` says by whom.
     """
 
     kind: Literal["job"] = "job"
-    state: Literal["routed", "waiting", "parked", "sent", "running", "retried", "done", "failed", "unanswerable"]
+    state: JobState
     job: str
     operation: str
     user: str = ANONYMOUS
@@ -242,4 +251,4 @@ def read_event(body: bytes) -> AnyEvent:
 def event_message(event: BaseModel, routing_key: str) -> Message:
     """An event or heartbeat as a message."""
     body = event.model_dump_json(exclude_none=True).encode()
-    return Message(body=body, routing_key=routing_key, content_type=JSON)
+    return Message(body=body, routing_key=routing_key, content_type=JSON, expiration=str(EVENT_LIVES_MS))

@@ -28,6 +28,7 @@ from pydantic_core import PydanticCustomError
 from bus.errors import BadInput
 from bus.problems import PROBLEM_JSON, Kind, Problem, bad_field
 from bus.topology import CLOUD_KEY, is_internal
+from bus.trace_context import LONGEST, readable
 
 JSON = "application/json"
 ANONYMOUS = "anonymous"
@@ -133,6 +134,14 @@ def _plain(value: Any) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
+Traceparent = Annotated[
+    str | None,
+    BeforeValidator(readable),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST}, {"type": "null"}]}),
+]
+"""The trace and the span that something belongs to; absent where what came is no such thing."""
+
+
 class JobHeaders(WireModel):
     """The AMQP headers a caller may set on a job; every one is optional, others are ignored."""
 
@@ -143,7 +152,7 @@ class JobHeaders(WireModel):
         json_schema_extra={"type": ["object", "string"]},
     )
     site: Literal["any", "local"] = Field("any", description="`local` keeps the picture off the cloud.")
-    traceparent: str | None = Field(None, max_length=128, description="W3C trace context.")
+    traceparent: Traceparent = Field(None, description="W3C trace context; what is none is ignored.")
     claim: str | None = Field(
         None,
         pattern=PICTURE_CLAIM,
@@ -395,6 +404,9 @@ class AnswerHeaders(WireModel):
         None, description="Where the result lies in the blob store, when it is too large for a message; no body then."
     )
     link: str | None = Field(None, description="A link to fetch it by, for as long as it lasts; not every store signs.")
+    traceparent: Traceparent = Field(
+        None, description="W3C trace context: the latest span of the job, or the caller's."
+    )
 
 
 class Answer(AnswerHeaders):
@@ -424,7 +436,7 @@ class Answer(AnswerHeaders):
             correlation_id=job.correlation_id or job.id,
             content_type=content_type,
             body=body,
-            **headers,
+            **{"traceparent": job.traceparent, **headers},
         )
 
     @classmethod
@@ -469,6 +481,7 @@ def unreadable(message: Message, problem: Problem) -> Message | None:
         id=told_id_of(message),
         operation=_operation_of(message),
         correlation_id=message.correlation_id,
+        traceparent=readable(message.headers.get("traceparent")),
         body=b"",
     )
     return Answer.refusal(job, problem).to_message(reply_to)

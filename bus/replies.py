@@ -9,6 +9,7 @@ from bus.clock import now_ms
 from bus.errors import Refused
 from bus.messages import HopHeaders, JobHeaders, Message
 from bus.rabbit import Bus
+from bus.rabbit.observing import OBSERVED
 from bus.topology import DEAD, DEFAULT_EXCHANGE, DIRECT_REPLY_TO
 
 log = logging.getLogger(__name__)
@@ -67,5 +68,7 @@ def epitaph(message: Message) -> dict[str, Any]:
 
 def _note(buried: "asyncio.Future[None]") -> None:
     error = buried.exception()
-    if error is not None:
+    if error is None:
+        OBSERVED.by.buried()
+    else:
         log.error("a job could not be kept in the queue %s: %s", DEAD, error)

@@ -19,9 +19,13 @@ from bus.rabbit import Bus, Delivery
 from bus.replies import bury, send_answer
 from bus.topology import JOBS_LANES
 from consumers.answers import Kept, problem_of
+from telemetry import hops, traces
+from telemetry.logs import about, about_message
 from telemetry.telling import tell
 
 log = logging.getLogger(__name__)
+
+LOST = "the connection was lost, and the job comes again"
 
 _F = TypeVar("_F", bound="asyncio.Future[Any]")
 _Told = Literal["running", "done", "failed", "retried", "unanswerable"]
@@ -31,7 +35,8 @@ _Told = Literal["running", "done", "failed", "retried", "unanswerable"]
 class Held:
     """A job delivered and not yet settled. `followers` are repeats of it that came while it was here.
 
-    `whole` is the job with its picture, where that had to be fetched: `job` stays as it came, to be handed on as such.
+    `whole` is the job with its picture, where that had to be fetched: `job` stays as it came, to be handed on as such,
+    but for its trace: from its beginning on it hangs under `span`.
     """
 
     delivery: Delivery
@@ -40,6 +45,12 @@ class Held:
     followers: list["Held"] = field(default_factory=list)
     began_s: float | None = None
     whole: Job | None = None
+    span: traces.Span = traces.NOTHING
+
+    def goes_under(self, span: traces.Span) -> None:
+        """What becomes of the job from here on is told under this span."""
+        self.span = span
+        self.job = span.carried_by(self.job)
 
     @property
     def everyone(self) -> tuple["Held", ...]:
@@ -65,16 +76,29 @@ class Settlement:
         """Wait until the broker has confirmed all that was sent, `timeout_s` seconds at most."""
         await wait_for_all(self._unconfirmed, timeout_s)
 
+    def begun(self, held: Held, waited_ms: int) -> None:
+        """Tell that a job runs, from now on under a span of its own."""
+        held.goes_under(hops.run(held.job, self._vm, hops.RABBITMQ, waited_ms))
+        self.post(held.job, "running", waited_ms=waited_ms)
+
     def answer(self, held: Held, kept: Kept, *, buried: bool = False) -> None:
         """Answer a job, then settle it; with `buried`, for a fault of ours, the operator gets a copy."""
         if not self._bus.is_live(held.delivery):
+            held.span.end(LOST)
             return  # the broker has given the job out again; if it came back here, it follows this run
+        if held.span is traces.NOTHING:
+            held.goes_under(hops.answer(held.job))
+        with about(held.job):
+            self._answer(held, kept, buried=buried)
+
+    def _answer(self, held: Held, kept: Kept, *, buried: bool) -> None:
         job, problem = held.job, problem_of(kept)
         answer = Answer.to(job, content_type=kept.content_type, body=kept.body, **kept.headers)
         if buried and problem is not None:
             self._bury(held, problem.detail)
         if not job.reply_to:
             slug = problem.slug if problem is not None else None
+            held.span.end("the job names no reply_to")
             self._settle(held, "unanswerable", reason="the job names no reply_to", problem=slug, **_times(kept))
             return
         sent = send_answer(self._bus, answer.to_message(job.reply_to))
@@ -86,6 +110,7 @@ class Settlement:
 
     def _answered(self, held: Held, kept: Kept, problem: Problem | None, sent: "asyncio.Future[None]") -> None:
         error = sent.exception()
+        held.span.end(_fault(error, problem), ran_ms=kept.headers.get("ran_ms"))
         if isinstance(error, Disconnected):
             return  # the broker delivers the job again; the answer is kept for that
         if isinstance(error, Refused):
@@ -110,15 +135,18 @@ class Settlement:
         `ran_ms` is how long its run took here, for its user to be charged; None when it did not run.
         """
         if not self._bus.is_live(held.delivery):
+            held.span.end(LOST)
             return
-        log.warning("job %s, attempt %d: %s; handing it back", job.id, held.job.attempt, reason)
-        # Straight to the lanes, where no client sends: what a job tells there of its attempts can be believed.
-        sent = self._bus.publish(JOBS_LANES, job.to_message(job.operation, now_ms()))
-        told = {"reason": reason, "problem": problem, "ran_ms": ran_ms}
-        self._when_confirmed(sent, partial(self._handed_back, held, told))
+        with about(job):
+            log.warning("job %s, attempt %d: %s; handing it back", job.id, held.job.attempt, reason)
+            # Straight to the lanes, where no client sends: what a job tells there of its attempts can be believed.
+            sent = self._bus.publish(JOBS_LANES, job.to_message(job.operation, now_ms()))
+            told = {"reason": reason, "problem": problem, "ran_ms": ran_ms}
+            self._when_confirmed(sent, partial(self._handed_back, held, told))
 
     def _handed_back(self, held: Held, told: dict[str, Any], sent: "asyncio.Future[None]") -> None:
         error = sent.exception()
+        held.span.end(told["problem"] or told["reason"])
         if error is None:
             self._settle(held, "retried", **told)
         elif not isinstance(error, Disconnected):
@@ -127,9 +155,11 @@ class Settlement:
 
     def refuse_unread(self, delivery: Delivery, problem: Problem) -> None:
         """Answer a message that can't be read as a job; one that names nowhere to answer is kept for the operator."""
-        answer = unreadable(delivery.message, problem)
-        sent = bury(self._bus, delivery.message, problem.detail) if answer is None else send_answer(self._bus, answer)
-        self._when_confirmed(sent, partial(self._refused, delivery, answer is not None))
+        message = delivery.message
+        answer = unreadable(message, problem)
+        with about_message(message):
+            sent = bury(self._bus, message, problem.detail) if answer is None else send_answer(self._bus, answer)
+            self._when_confirmed(sent, partial(self._refused, delivery, answer is not None))
 
     def _refused(self, delivery: Delivery, answered: bool, sent: "asyncio.Future[None]") -> None:
         error = sent.exception()
@@ -159,6 +189,11 @@ class Settlement:
             **{"attempt": job.attempt, **told},
         )
         tell(self._bus, event)
+
+
+def _fault(error: BaseException | None, problem: Problem | None) -> str | None:
+    """What a span tells of an end that is not a result, safe with its caller."""
+    return str(error) if error is not None else None if problem is None else problem.slug
 
 
 def _times(kept: Kept) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 from bus.messages import Job
 from bus.problems import Kind, Problem
-from consumers.answers import Failed, Outcome, outcome_of
+from consumers.answers import Failed, Kept, Outcome, outcome_of, refusal
+from consumers.cancels import CANCELLED
 from consumers.compute import Child, ChildConfig, ChildDied, ChildTimedOut, Served
 from consumers.settlement import Held, keep
+from telemetry.logs import about, bound
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,12 @@ class Run:
         began_s = time.monotonic()
         for held in self.batch:
             held.began_s = began_s
+
+    def about(self) -> bound:
+        """Gives the lines logged inside the job's id and trace, or the ids of all that run together."""
+        if len(self.batch) == 1:
+            return about(self.batch[0].job)
+        return bound(job=" ".join(held.job.id for held in self.batch), trace=None)
 
     def drop(self, held: Held) -> None:
         """Do without the result of a job.
@@ -139,3 +147,9 @@ class Slots:
 def since_ms(began_s: float) -> int:
     """Milliseconds since a moment of the monotonic clock."""
     return round((time.monotonic() - began_s) * 1000)
+
+
+def cancelled(held: Held) -> Kept:
+    """The answer to a cancelled job; it tells how long the job ran by then, for a slot was taken all the same."""
+    ran = {} if held.began_s is None else {"ran_ms": since_ms(held.began_s)}
+    return refusal(held.job, CANCELLED)._replace(headers=ran)

@@ -18,16 +18,17 @@ from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.topology import CONTROL, vm_queue
-from consumers.answers import AnswerCache, Failed, Kept, Outcome, fault_of, identity, refusal
+from consumers.answers import AnswerCache, Failed, Outcome, fault_of, identity, refusal
 from consumers.attempts import not_begun, taken_back
 from consumers.batching import Batching
 from consumers.cancels import CANCELLED, Cancels
 from consumers.claims import Claims
 from consumers.compute import ChildConfig, Served
 from consumers.settlement import Held, Settlement, keep, wait_for_all
-from consumers.slots import Run, Slots, since_ms
+from consumers.slots import Run, Slots, cancelled
 from consumers.waiting import Waiting
 from telemetry.agent import WorkerReport
+from telemetry.logs import about
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +172,7 @@ class Worker:
             if (held.job.user, held.job.id) == (cancel.user, cancel.job):
                 self._leave(held)
                 for each in held.everyone:
-                    self._ends.answer(each, _cancelled(each))
+                    self._ends.answer(each, cancelled(each))
 
     def _leave(self, held: Held) -> None:
         """Take a job out of the line, or out of its run."""
@@ -191,10 +192,11 @@ class Worker:
             return
         job = taken_back(job, delivery.returns, self._config.vm, now_ms())
         held = Held(delivery, job, identity(job))
-        if self._state == "draining":
-            self._ends.hand_back(held, not_begun(job), f"{self._config.vm} is draining")
-        else:
-            self._admit(held)
+        with about(job):
+            if self._state == "draining":
+                self._ends.hand_back(held, not_begun(job), f"{self._config.vm} is draining")
+            else:
+                self._admit(held)
 
     def _admit(self, held: Held) -> None:
         job, kept = held.job, self._answers.get(held.key)
@@ -248,16 +250,19 @@ class Worker:
     async def _run(self, run: Run) -> None:
         jobs = [held.to_compute for held in run.batch]
         waited = [max(0, now_ms() - (job.received_ms or now_ms())) for job in jobs]
-        for job, waited_ms in zip(jobs, waited, strict=True):
-            self._ends.post(job, "running", waited_ms=waited_ms)
-        outcomes = await self._slots.compute(run.child, jobs, self._config.vm, self._config.job_timeout_s)
+        for held, waited_ms in zip(run.batch, waited, strict=True):
+            self._ends.begun(held, waited_ms)
+        with run.about():
+            outcomes = await self._slots.compute(run.child, jobs, self._config.vm, self._config.job_timeout_s)
         run.over()
         self._running.discard(run)
         self._slots.free(run.child)  # before anything else: the slot shouldn't wait for the answer's confirm
         for held, outcome, waited_ms in zip(run.batch, outcomes, waited, strict=True):
-            sendable = await self._claims.stowed(outcome, held.job.site)
-            if self._held.get(held.key) is held:  # it was not cancelled, up to now
-                self._finish(held, sendable, waited_ms)
+            held.span.note("computed")
+            with about(held.job):
+                sendable = await self._claims.stowed(outcome, held.job.site)
+                if self._held.get(held.key) is held:  # it was not cancelled, up to now
+                    self._finish(held, sendable, waited_ms)
 
     def _refuse(self, held: Held, problem: Problem) -> None:
         """Answer a job that can't be run, and its repeats; another repeat may find that it can be."""
@@ -292,9 +297,3 @@ class Worker:
         """Write the attempt that has failed into each job's history."""
         for each in everyone:
             each.job = each.job.failed(at_ms=now_ms(), vm=self._config.vm, reason=problem.detail, problem=problem.slug)
-
-
-def _cancelled(held: Held) -> Kept:
-    """The answer to a cancelled job; it tells how long the job ran by then, for a slot was taken all the same."""
-    ran = {} if held.began_s is None else {"ran_ms": since_ms(held.began_s)}
-    return refusal(held.job, CANCELLED)._replace(headers=ran)

@@ -1,7 +1,7 @@
 """Writes the reference pages that are made from the code: `python docs/generate.py`.
 
-`asyncapi.yaml` comes from `bus.asyncapi`, `settings.md` from `bus.settings`, `problems.md` from `bus.problems`. A test
-holds all three in step.
+`asyncapi.yaml` comes from `bus.asyncapi`, `settings.md` from `bus.settings`, `problems.md` from `bus.problems`,
+`metrics.md` from `telemetry.metrics.families`. A test holds them in step.
 """
 
 import sys
@@ -22,6 +22,7 @@ from bus.page_settings import PageSettings  # noqa: E402
 from bus.problems import Kind  # noqa: E402
 from bus.settings import Settings  # noqa: E402
 from bus.telemetry_settings import TelemetrySettings  # noqa: E402
+from telemetry.metrics.families import FAMILIES, Family  # noqa: E402
 
 MADE: Final = "<!-- Made from the code by `python docs/generate.py`: change the code, then run it. -->"
 PROBLEMS: Final = f"""\
@@ -45,6 +46,21 @@ as in `cpu_threshold = 40`. A wrong value stops the program with a message that 
 
 | setting | type | default | meaning |
 |---|---|---|---|
+"""
+METRICS: Final = f"""\
+# Metrics
+{MADE}
+
+What each process tells at `/metrics`, when `OVERSPILL_METRICS_PORT` names a port, as text or as OpenMetrics.
+[monitoring.md](monitoring.md) tells how to scrape it, what to draw of it, and when to be woken.
+
+Each thing is counted by one process, so what several processes tell may be summed. `vm`, `bridge` and so on are what a
+process is started as: `overspill vm`. Labels hold names from sets that are known, whatever jobs are sent: an operation
+of nobody's is `other`. A VM is told by name, a thousand at the most, until it has been lost for a day. Beside these are
+prometheus_client's own of the process: `process_*`, `python_*`.
+
+| name | type | labels | told by | meaning |
+|---|---|---|---|---|
 """
 COMPUTED: Final = {
     "cloud_services": "none",
@@ -75,6 +91,16 @@ def problems_md() -> str:
     """The catalogue of problems as a page."""
     rows = [f"| `{k.value.slug}` | {k.value.status} | {k.value.title} | {k.value.remedy} |" for k in Kind]
     return PROBLEMS + "\n".join(rows) + "\n"
+
+
+def metrics_md() -> str:
+    """The table of metrics as a page."""
+    return METRICS + "\n".join(map(_metric, FAMILIES)) + "\n"
+
+
+def _metric(family: Family) -> str:
+    labels, programs = (", ".join(f"`{name}`" for name in names) for names in (family.labels, family.told_by))
+    return f"| `{family.name}` | {family.kind} | {labels} | {programs} | {family.help} |"
 
 
 def settings_md() -> str:
@@ -118,6 +144,7 @@ def _word(kind: Any) -> str:
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "asyncapi.yaml": asyncapi_yaml,
+    "metrics.md": metrics_md,
     "problems.md": problems_md,
     "settings.md": settings_md,
 }

@@ -13,6 +13,11 @@ import sys
 
 import pika
 
+# A listener's queue should have an end. When this program can't keep up, or stands still, the broker drops the oldest
+# events once the queue is full, instead of keeping them all in its memory; jobs never wait for a listener. What was
+# dropped can still be read in the history: see history_pika.py.
+BOUNDED = {"x-max-length": 10_000, "x-overflow": "drop-head"}
+
 
 def main() -> int:
     """Print events until interrupted, or until `--count` of them were seen."""
@@ -22,7 +27,8 @@ def main() -> int:
     options = parser.parse_args()
     url = os.environ.get("AMQP_URL", "amqp://guest:guest@localhost:5672/%2F")
     channel = pika.BlockingConnection(pika.URLParameters(url)).channel()
-    events = channel.queue_declare("", exclusive=True).method.queue
+    # Without a name the broker chooses one; `exclusive` has the queue go when this connection does.
+    events = channel.queue_declare("", exclusive=True, arguments=BOUNDED).method.queue
     for pattern in options.pattern:
         channel.queue_bind(events, "events", pattern)
     print(f"listening for {' '.join(options.pattern)}", file=sys.stderr, flush=True)

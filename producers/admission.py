@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from bus.copies import like
 from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.settings import Settings
@@ -45,11 +46,13 @@ class Config:
     user_jobs_per_minute: int | None = None
     user_weights: dict[str, float] = field(default_factory=dict)
     cloud: Terms = field(default_factory=Terms)
+    receipts: bool = True
+    """Whether each placement tells what it rested on, as an event."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Config":
         """The part of the settings that is the dispatcher's."""
-        alike = set(cls.__dataclass_fields__) - {"rules", "lead_s", "cloud"}
+        alike = set(cls.__dataclass_fields__) - {"rules", "lead_s", "cloud", "receipts"}
         rules = Rules(settings.policy, settings.cpu_threshold, settings.ram_threshold)
         same = {name: getattr(settings, name) for name in alike}
         return cls(rules=rules, lead_s=LEAD_S, cloud=Terms.of(settings), **same)
@@ -69,7 +72,8 @@ class Admission:
         """The job as it waits in `line`, or why it may not."""
         # Only a job that comes for the first time: what was taken once is not refused for its number later.
         is_fresh = arrival.is_new and not arrival.redelivered
-        job = job.model_copy(update={"attempt": job.attempt + 1})
+        # Read from the picture each time: the header is anybody's to write, and decides what a job costs its user.
+        job = like(job, attempt=job.attempt + 1, pixels=pixels_of(job.body) if job.body else None)
         fault = self._fault(job, now) or (self._excess(job.user, line, now) if is_fresh else None)
         return fault or self._held(arrival, job, now)
 
@@ -99,9 +103,7 @@ class Admission:
         return told.model_copy(update={"attempt": job.attempt + max(0, arrival.returns - 1)})
 
     def _held(self, arrival: Arrival, job: Job, now: Moment) -> Held:
-        # Read from the picture each time: the header is anybody's to write, and decides what a job costs its user.
-        pixels = pixels_of(job.body) if job.body else None
-        megapixels = CLAIMED_MEGAPIXELS if pixels is None else pixels / 1e6
+        megapixels = CLAIMED_MEGAPIXELS if job.pixels is None else job.pixels / 1e6
         failed_on = job.history[-1].vm if job.history else None
         wish = Wish(
             operation=job.operation,
@@ -111,7 +113,6 @@ class Admission:
             avoid=None if failed_on == CLOUD_KEY else failed_on,
             key=f"{job.id}/{job.attempt}",
         )
-        job = job.model_copy(update={"pixels": pixels})
         seconds = self._estimates.predict(job.operation, megapixels).p50
         home = self._home(arrival, job)
         stays_s = _stays_s(job)

@@ -8,12 +8,14 @@ that has died do not add up with those of the one that took over from it, books 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from typing import Final, TypeVar
 
 from bus.events import BridgeStatus
 
 FRESH_S: Final = 3.5
 """Age up to which a bridge's word, or a count of consumers, is believed: three beats, and one that is a little late."""
+_ROUNDING_S: Final = 1e-6
 
 T = TypeVar("T", int, float)
 
@@ -82,7 +84,7 @@ class Bridges:
         self._counted_at = 0.0
         self._sent_by_then = 0
         self._heard: dict[str, Word] = {}
-        self._words: tuple[float, Words] | None = None
+        self._words: tuple[float, float, Words] | None = None
 
     def consumers(self, n: int, waiting: int, counts: Counts, now: float) -> None:
         """`n` others consume `overflow`, in which `waiting` jobs wait for them, as the broker told just now."""
@@ -110,11 +112,14 @@ class Bridges:
 
     def words(self, now: float) -> Words:
         """The words that count."""
-        if self._words is None or self._words[0] != now:  # many jobs are looked at in one moment
-            active = [word for word in self._fresh_words(now) if word.status.active]
+        # Many jobs are looked at between two words, and what counts is the same until one of them is too old.
+        if self._words is None or not self._words[0] <= now < self._words[1]:
+            fresh = self._fresh_words(now)
+            active = [word for word in fresh if word.status.active]
             words = Words(tuple(sorted(active, key=lambda word: -word.at)[: self.alive(now)]))
-            self._words = now, words
-        return self._words[1]
+            until = min((at for at in (self._counted_at, *(word.at for word in fresh)) if _fresh(at, now)), default=inf)
+            self._words = now, max(now, until + FRESH_S - _ROUNDING_S), words
+        return self._words[2]
 
     def absent(self, now: float) -> str:
         """Why nobody takes jobs, when nobody consumes `overflow`: the active bridge says it, or nobody does."""

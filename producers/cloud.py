@@ -3,6 +3,7 @@
 What the settings say, what this router sent and what the bridges tell are weighed here, and nowhere else.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -103,6 +104,13 @@ class Cloud:
     def serves(self, operation: str, now: float) -> bool:
         """Whether such jobs overflow at all, though perhaps not at this moment."""
         return self._absent(now) is None and self._bridges.words(now).serve(operation)
+
+    def served(self, operations: Iterable[str], now: float) -> tuple[str, ...]:
+        """Of these operations, those whose jobs overflow at all."""
+        if self._absent(now) is not None:
+            return ()
+        words = self._bridges.words(now)
+        return tuple(filter(words.serve, operations))
 
     def seen(self, operation: str, megapixels: float, size: int, now: float, *, stays: str | None = None) -> CloudSeen:
         """The cloud as it is for one job: open or why not, seconds to the job's end, US dollars.

@@ -51,6 +51,11 @@ class Held:
     sent_ms: int | None = None
     stays_s: float = 0.0
 
+    def carrying(self, job: Job) -> "Held":
+        """The same with the job as it goes on; made by position, since `replace` takes thrice as long."""
+        of = self
+        return Held(of.ticket, of.queue, job, of.wish, of.seconds, of.arrived_s, of.home, of.sent_ms, of.stays_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Forward:

@@ -1,23 +1,24 @@
-"""What lies in the queue `dead`: looking at it, sending a letter to the lanes again, taking one out for good."""
+"""What lies in the queue `dead`: looking at it, sending letters to the lanes again, taking some out for good."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from bus.clock import now_ms
-from bus.errors import OverspillError
+from bus.errors import BusError, Disconnected, OverspillError
 from bus.messages import Message
 from bus.rabbit import Bus, Loan
 from bus.topology import DEAD, JOBS_LANES
-from producers.letter import MOST_REPLAYS, Letter, again, letter_of
+from producers.letter import Letter, again, event_of, letter_of
+from telemetry.telling import tell
 
 log = logging.getLogger(__name__)
 
 MOST_LISTED: Final = 500
-_MOST_LOOKED_AT: Final = 10_000
 _TRIES: Final = 3
 _AGAIN_S: Final = 0.5
 """Before a letter that was not found is looked for again: somebody else may be looking at it."""
@@ -39,6 +40,14 @@ class Letters:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one letter: `refused` is why it stays, None when it was done as asked."""
+
+    letter: Letter
+    refused: str | None = None
+
+
 Within = Callable[[Letter], AbstractAsyncContextManager[None]]
 
 
@@ -58,18 +67,32 @@ class DeadLetters:
         self._alone = asyncio.Lock()
 
     async def list(self, limit: int = 100) -> Letters:
-        """The first `limit` letters, 500 at most; of pictures only one is held in memory at a time.
+        """The first `limit` letters, 500 at most.
 
         Raises BusError when they can't be looked at.
         """
         letters: list[Letter] = []
         most = min(limit, MOST_LISTED)
-        async with self._alone, self._bus.borrow(DEAD) as loan:
-            while (got := await loan.next()) is not None:
+        async with aclosing(self.each()) as each:
+            async for letter in each:
                 if len(letters) == most:
                     return Letters(tuple(letters), more=True)
-                letters.append(letter_of(got[1], now_ms()))
+                letters.append(letter)
         return Letters(tuple(letters), more=False)
+
+    async def each(self) -> AsyncGenerator[Letter, None]:
+        """Every letter, the oldest first; of pictures only one is held in memory at a time.
+
+        Close the generator if you leave it early. Raises BusError when they can't be looked at.
+        """
+        async with self._alone, self._bus.borrow(DEAD) as loan:
+            while (got := await loan.next()) is not None:
+                yield letter_of(got[1], now_ms())
+
+    async def open(self, letter_id: str) -> Message:
+        """One letter whole, with its picture; it stays. Raises NoSuchLetter, BusError."""
+        async with self._found(letter_id) as (_loan, _tag, message):
+            return message
 
     async def replay(self, letter_id: str, *, by: str, force: bool = False, within: Within = _nothing) -> Letter:
         """Send a letter to the lanes as a job without attempts and deadline; `by` is who asked for it.
@@ -86,44 +109,89 @@ class DeadLetters:
         """
         async with self._found(letter_id) as (loan, tag, message):
             letter = letter_of(message, now_ms())
-            _check(letter, force=force)
+            why_not = letter.why_not(force=force)
+            if why_not is not None:
+                raise NotReplayable(why_not)
             async with within(letter):
                 await self._bus.publish(JOBS_LANES, again(message, now_ms(), by=by))
-            loan.keep(tag)
-        log.warning("dead job %s of %s sent again by %s (%s)", letter.job, letter.user, by, letter.reason)
+            self._take_out(loan, tag, letter, "replayed", by)
         return letter
 
     async def purge(self, letter_id: str, *, by: str) -> Letter:
         """Take a letter out for good. Raises NoSuchLetter, or BusError when it may still be there."""
         async with self._found(letter_id) as (loan, tag, message):
             letter = letter_of(message, now_ms())
-            loan.keep(tag)
-        log.warning("dead job %s of %s removed by %s (%s)", letter.job, letter.user, by, letter.reason)
+            self._take_out(loan, tag, letter, "purged", by)
         return letter
+
+    async def replay_all(
+        self, letter_ids: Iterable[str], *, by: str, force: bool = False
+    ) -> AsyncGenerator[Outcome, None]:
+        """Send these letters again, in one pass over the queue; tells what became of each as it comes by.
+
+        A letter that dies again meanwhile is another letter by then, of another id, and is left alone. What is not told
+        of was not there. Close the generator if you leave it early: the rest stays. Raises BusError when the connection
+        goes; what was not told of is still there, but for one that may have been sent.
+        """
+        async with aclosing(self._each_of(letter_ids)) as found:
+            async for loan, tag, message in found:
+                letter = letter_of(message, now_ms())
+                refused = letter.why_not(force=force) or await self._refusal(again(message, now_ms(), by=by))
+                if refused is None:
+                    self._take_out(loan, tag, letter, "replayed", by)
+                yield Outcome(letter, refused)
+
+    async def purge_all(self, letter_ids: Iterable[str], *, by: str) -> AsyncGenerator[Outcome, None]:
+        """Take these letters out for good, in one pass over the queue; tells, and raises, as `replay_all`."""
+        async with aclosing(self._each_of(letter_ids)) as found:
+            async for loan, tag, message in found:
+                letter = letter_of(message, now_ms())
+                self._take_out(loan, tag, letter, "purged", by)
+                yield Outcome(letter)
+
+    async def _refusal(self, job: Message) -> str | None:
+        """Send a job to the lanes; why they don't take it, or None. Raises Disconnected."""
+        try:
+            await self._bus.publish(JOBS_LANES, job)
+        except Disconnected:
+            raise
+        except BusError as error:
+            return f"The lanes don't take it: {error}"
+        return None
+
+    def _take_out(self, loan: Loan, tag: int, letter: Letter, state: Literal["replayed", "purged"], by: str) -> None:
+        loan.keep(tag)
+        event = event_of(letter, state, now_ms(), by=by)
+        tell(self._bus, event)
+        log.warning("dead job %s of %s %s %s (%s)", letter.job, letter.user, state, event.reason, letter.reason)
+
+    async def _each_of(self, letter_ids: Iterable[str]) -> AsyncGenerator[tuple[Loan, int, Message], None]:
+        """Letters with these ids, as they come by; what is seen by others just now is looked for again."""
+        wanted = Counter(letter_ids)
+        async with self._alone:
+            for attempt in range(_TRIES if wanted else 0):
+                await asyncio.sleep(_AGAIN_S if attempt else 0)
+                async with self._bus.borrow(DEAD) as loan:
+                    while wanted and (got := await loan.next()) is not None:
+                        if _is_due(wanted, letter_of(got[1], now_ms()).id):
+                            yield loan, *got
+                if not wanted:
+                    return
 
     @asynccontextmanager
     async def _found(self, letter_id: str) -> AsyncIterator[tuple[Loan, int, Message]]:
-        async with self._alone:
-            for attempt in range(_TRIES):
-                await asyncio.sleep(_AGAIN_S if attempt else 0)
-                async with self._bus.borrow(DEAD) as loan:
-                    got = await _find(loan, letter_id)
-                    if got is not None:
-                        yield loan, *got
-                        return
+        async with aclosing(self._each_of([letter_id])) as found:
+            async for each in found:
+                yield each
+                return
         raise NoSuchLetter(f"There is no dead job {letter_id} (any more). Look at the list again.")
 
 
-async def _find(loan: Loan, letter_id: str) -> tuple[int, Message] | None:
-    for _ in range(_MOST_LOOKED_AT):
-        got = await loan.next()
-        if got is None or letter_of(got[1], now_ms()).id == letter_id:
-            return got
-    return None
-
-
-def _check(letter: Letter, *, force: bool) -> None:
-    if letter.refused is not None:
-        raise NotReplayable(f"It can't be sent again: {letter.refused} Remove it.")
-    if letter.replays >= MOST_REPLAYS and not force:
-        raise NotReplayable(f"It was sent again {letter.replays} times already and died each time: {letter.reason}")
+def _is_due(wanted: Counter[str], letter_id: str) -> bool:
+    """Whether a letter is wanted, once for each time that its id is."""
+    if letter_id not in wanted:
+        return False
+    wanted[letter_id] -= 1
+    if not wanted[letter_id]:
+        del wanted[letter_id]
+    return True

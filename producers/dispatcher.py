@@ -11,24 +11,26 @@ from bus.errors import BadInput
 from bus.events import AnyEvent, BridgeStatus, Heartbeat, JobEvent, RouterStatus
 from bus.messages import Job, Message, operation_problem
 from bus.problems import Kind, Problem
-from bus.topology import JOBS_LANES, LANES, OPERATIONS, OVERFLOW, lane, vm_of
+from bus.topology import LANES, OPERATIONS, OVERFLOW, lane, vm_of
 from producers.admission import Admission, Config
 from producers.ahead import LookAhead
 from producers.cancels import Asked, Cancels
 from producers.cloud import Cloud
-from producers.commands import Announce, Arrival, Bury, Command, Forward, Held, Moment, Refuse, Settle
+from producers.commands import Announce, Arrival, Bury, Command, Held, Moment, Refuse, Settle
 from producers.estimates import Estimates
 from producers.learning import ENDED, Learning
 from producers.line import Line
 from producers.placed import Placed
-from producers.placement import Wish
 from producers.placing import Books, Placer
-from producers.stranded import Stranded, Sweep
+from producers.stranded import Stranded, Sweep, home, sent_again
 from producers.waits import Waits
 from producers.work import Work
 from telemetry.fleet import Change, Fleet
 
 _LANES = frozenset(map(lane, range(LANES)))
+TAKEOVER_S = 3.0
+"""How long a bridge that stands by is given to take over from one that died, before the jobs are taken home: some may be
+in the cloud already, and would run twice."""
 HELD_AT_MOST_S = 1200.0
 """Brokers close the channel of a consumer that holds a message for half an hour."""
 
@@ -52,9 +54,11 @@ class Dispatcher:
         self._cancels = Cancels()
         self._orders = Orders()
         self._places_from: float | None = None
-        self._bridges: int | None = None
+        self._bridgeless_from: float | None = None
         self._stranded = Stranded()
         self._sweep = Sweep()
+        # The stranded VMs and the operations served when it was last seen which queues to collect.
+        self._served_by: tuple[frozenset[str], frozenset[str]] | None = None
         books = Books(fleet, self._estimates, self._work, self._placed, self._waits, self._cloud, self._ahead)
         self._learning = Learning(books)
         self._placer = Placer(config, books)
@@ -76,9 +80,10 @@ class Dispatcher:
         self._line = Line(self._config.user_weights)
         self._cancels.forget()
         self._places_from = None
-        self._bridges = None
+        self._bridgeless_from = None
         self._stranded = Stranded()
         self._sweep = Sweep()
+        self._served_by = None
         self._ahead.forget()
 
     # -- jobs
@@ -100,7 +105,7 @@ class Dispatcher:
         if order is not None:
             return [self._cancelled(arrival.ticket, job), Settle(order)]
         if arrival.queue not in _LANES:
-            return [_home(arrival.ticket, arrival.queue, self._admission.on_its_way_home(arrival, job, now), now)]
+            return [home(arrival.ticket, arrival.queue, self._admission.on_its_way_home(arrival, job, now), now)]
         admitted = self._admission.admit(arrival, job, self._line, now)
         if isinstance(admitted, Problem):
             return [Refuse(arrival.ticket, job, admitted)]
@@ -147,7 +152,9 @@ class Dispatcher:
             case Heartbeat():
                 changes = self._fleet.heard(event, now.mono_s)
                 self._work.keep(event.vm, self._fleet.views(now.mono_s)[event.vm].held)
-                return self._changed(changes, now)
+                if changes or self._served_by != (self._fleet.stranded, self._fleet.served):
+                    return self._changed(changes, now)
+                return self._pump(now)
             case JobEvent(route="cloud"):
                 return self._told_of_cloud(event, now)
             case JobEvent() if event.vm is not None:
@@ -163,8 +170,12 @@ class Dispatcher:
 
     def bridges(self, consumers: int, now: Moment, *, waiting: int = 0) -> list[Command]:
         """So many consume `overflow`, ourselves included, and so many jobs wait there."""
-        self._bridges = max(0, consumers - self._stranded.collects(OVERFLOW))
-        self._cloud.consumers(self._bridges, now.mono_s, waiting=waiting)
+        others = max(0, consumers - self._stranded.collects(OVERFLOW))
+        if others:
+            self._bridgeless_from = None
+        elif self._bridgeless_from is None:
+            self._bridgeless_from = now.mono_s
+        self._cloud.consumers(others, now.mono_s, waiting=waiting)
         return self._changed((), now)
 
     def _job_told(self, event: JobEvent, vm: str, now: Moment) -> list[Command]:
@@ -195,7 +206,7 @@ class Dispatcher:
             changes = self._fleet.tick(now.mono_s)
         # Not placed at once: what was refused may be refused again, and a beat or a tick is soon enough.
         if now.mono_s - held.arrived_s > HELD_AT_MOST_S / 2:
-            return [_sent_again(held, now), *self._announced(changes, now), *self._collecting(now)]
+            return [sent_again(held, now), *self._announced(changes, now), *self._collecting(now)]
         self._line.add(held, now.mono_s, self._config.retry_delay_s)
         self._waits.arrived(held.ticket, now.mono_s)
         return [*self._announced(changes, now), *self._collecting(now)]
@@ -210,7 +221,7 @@ class Dispatcher:
             Refuse(held.ticket, held.job, Problem.of(Kind.EXPIRED, "No VM was free in time."))
             for held in self._line.expired(now.wall_ms)
         ]
-        commands += [_sent_again(held, now) for held in self._line.held_since(now.mono_s - HELD_AT_MOST_S)]
+        commands += [sent_again(held, now) for held in self._line.held_since(now.mono_s - HELD_AT_MOST_S)]
         commands += [Settle(ticket) for ticket in self._cancels.expire(now.mono_s)]
         commands += self._changed(self._fleet.tick(now.mono_s), now)
         if self._may_place(now):
@@ -249,13 +260,22 @@ class Dispatcher:
     def _collecting(self, now: Moment) -> list[Command]:
         if not self._may_place(now):
             return []
-        swept = self._sweep.now((name for name in OPERATIONS if self._cloud.serves(name, now.mono_s)), now.mono_s)
+        self._served_by = self._fleet.stranded, self._fleet.served
+        swept = self._sweep.now(self._cloud.served(OPERATIONS, now.mono_s), now.mono_s)
         served = (self._fleet.served | swept) - self._orders.paused
         if not served.isdisjoint(self._placer.parked):
             self._placer.parked = {name: why for name, why in self._placer.parked.items() if name not in served}
-        return [*self._stranded.plan(self._fleet.stranded, served, overflow=self._bridges == 0)]
+        return [*self._stranded.plan(self._fleet.stranded, served, overflow=self._is_bridgeless(now))]
+
+    def _is_bridgeless(self, now: Moment) -> bool:
+        return self._bridgeless_from is not None and now.mono_s - self._bridgeless_from >= TAKEOVER_S
 
     # -- placing
+
+    @property
+    def holds(self) -> int:
+        """How many jobs are in line."""
+        return len(self._line)
 
     @property
     def wake_s(self) -> float | None:
@@ -276,8 +296,10 @@ class Dispatcher:
         if not self._may_place(now):
             return commands
         self._placer.waiting = {}
-        self._line.bound(self._cloud.largest_bytes(now.mono_s))
         self._ahead.open_due(now.mono_s)
+        if not self._line:
+            return commands
+        self._line.bound(self._cloud.largest_bytes(now.mono_s))
 
         def take(held: Held) -> bool:
             command = self._placer.place(held, self._orders.paused, self._line.total_s - held.seconds, now)
@@ -287,13 +309,3 @@ class Dispatcher:
 
         self._line.serve(now.mono_s, take)
         return commands
-
-
-def _home(ticket: int, queue: str, job: Job, now: Moment) -> Forward:
-    """The job goes back to its lane, where it comes in its user's turn."""
-    return Forward(Held(ticket, queue, job, Wish(job.operation), 0.0, now.mono_s), job.operation, None, JOBS_LANES)
-
-
-def _sent_again(held: Held, now: Moment) -> Forward:
-    """To the end of its lane: the broker lets nobody hold a message for long, and counts how often it is given back."""
-    return _home(held.ticket, held.queue, held.job.model_copy(update={"attempt": held.job.attempt - 1}), now)

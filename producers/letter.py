@@ -1,11 +1,12 @@
-"""What a dead letter tells, and how it becomes a job again. Pure."""
+"""What a dead letter tells, how it becomes a job again, and which letters are meant. Pure."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from bus.errors import BadInput
+from bus.events import JobEvent
 from bus.messages import ANONYMOUS, Attempt, Job, Message, cut
 from bus.topology import OPERATIONS
 
@@ -35,11 +36,61 @@ class Letter:
     dead_ms: int | None
     """When it died, where that is known."""
     replays: int
+    attempts: int
+    """How often it was placed since it was sent, or sent again."""
     history: tuple[Attempt, ...]
     replies: str | None
     """Where its answer is to go, as its sender said."""
     refused: str | None
     """Why it can't be sent again, ever; None when it can."""
+    traceparent: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """The slug of the problem that the latest attempt ended with, where one is told."""
+        return next((attempt.problem for attempt in reversed(self.history) if attempt.problem), None)
+
+    def why_not(self, *, force: bool = False) -> str | None:
+        """Why it is not sent again now; None when it may be. `force` is an operator who insists."""
+        if self.refused is not None:
+            return f"It can't be sent again: {self.refused} Remove it."
+        if self.replays >= MOST_REPLAYS and not force:
+            return f"It was sent again {self.replays} times already and died each time: {self.reason}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sieve:
+    """Which letters are meant: those that all of these let through; None lets through everything."""
+
+    operation: str | None = None
+    user: str | None = None
+    reason: str | None = None
+    """A part of the reason, in capitals or not; or the slug of the problem that the latest attempt ended with."""
+    before_ms: int | None = None
+    """Dead before this moment. A letter that does not tell when it died is never meant by times."""
+    after_ms: int | None = None
+
+    def takes(self, letter: Letter) -> bool:
+        """Whether a letter is meant."""
+        return (
+            self.operation in {None, letter.operation}
+            and self.user in {None, letter.user}
+            and self._takes_reason(letter)
+            and self._takes_time(letter.dead_ms)
+        )
+
+    def _takes_reason(self, letter: Letter) -> bool:
+        wanted = self.reason
+        return wanted is None or wanted == letter.problem or wanted.casefold() in letter.reason.casefold()
+
+    def _takes_time(self, dead_ms: int | None) -> bool:
+        if self.before_ms is None and self.after_ms is None:
+            return True
+        if dead_ms is None:
+            return False
+        late = self.before_ms is not None and dead_ms >= self.before_ms
+        return not late and (self.after_ms is None or dead_ms >= self.after_ms)
 
 
 def letter_of(message: Message, now_ms: int) -> Letter:
@@ -58,9 +109,11 @@ def letter_of(message: Message, now_ms: int) -> Letter:
         claimed=headers.get("claim") is not None,
         dead_ms=_dead_ms(headers),
         replays=job.replays if job else 0,
+        attempts=job.attempt if job else 0,
         history=job.history if job else (),
         replies=_told(message.reply_to) or None,
         refused=refused,
+        traceparent=job.traceparent if job else None,
     )
 
 
@@ -73,6 +126,25 @@ def again(message: Message, now_ms: int, *, by: str) -> Message:
     told = job.failed(at_ms=now_ms, reason=f"sent again out of the dead queue by {by}")
     anew = {"attempt": 0, "placement": None, "received_ms": None, "deadline_ms": None, "replays": job.replays + 1}
     return told.model_copy(update=anew).to_message(job.operation, now_ms)
+
+
+def event_of(letter: Letter, state: Literal["replayed", "purged"], now_ms: int, *, by: str) -> JobEvent:
+    """What is told of a letter that was sent again, or taken out for good."""
+    count = f", for the {_ordinal(letter.replays + 1)} time" if state == "replayed" else ""
+    return JobEvent(
+        state=state,
+        job=letter.job,
+        operation=letter.operation,
+        user=letter.user,
+        at_ms=now_ms,
+        reason=f"by {by}{count}",
+        traceparent=letter.traceparent,
+    )
+
+
+def _ordinal(number: int) -> str:
+    teen = number % 100 in {11, 12, 13}
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _read(message: Message, now_ms: int) -> tuple[Job | None, str | None]:

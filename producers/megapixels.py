@@ -19,6 +19,7 @@ PIXELS_A_BYTE = 4
 """Of photographs as cameras and phones compress them."""
 LEAST_GUESS = 1_000_000
 MOST_PIXELS = 50_000_000
+_PNG_HEADER = 24
 _OURS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II", b"MM")
 
 
@@ -53,5 +54,7 @@ def _claimed(body: bytes) -> tuple[int, int]:
     """Width and height, or (-1, -1). Only our formats are tried: others' readers search texts, at length."""
     if not body.startswith(_OURS) and body[4:8] != b"ftyp":
         return -1, -1
+    if body.startswith(b"\x89PNG") and body[12:16] == b"IHDR" and len(body) >= _PNG_HEADER:
+        return int.from_bytes(body[16:20], "big"), int.from_bytes(body[20:24], "big")  # in a tenth of the time
     found: tuple[int, int] = imagesize.get(_Glance(body), exif_rotation=False)
     return found

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from bus.events import CloudSeen
+from bus.copies import like
+from bus.events import CloudSeen, JobEvent
+from bus.messages import Job
 from bus.topology import CLOUD_KEY, DEFAULT_EXCHANGE, parked_queue, vm_queue
 from producers import placement
 from producers.admission import Config
@@ -41,7 +43,8 @@ class Placer:
         self._rules = config.rules
         self._looks_back = config.rules.policy == "predictive"
         self._books = books
-        self._known = Known(books.fleet, books.estimates, books.work)
+        self._known = Known(books.fleet, books.estimates, books.work, receipts=config.receipts)
+        self._receipts = config.receipts
         self.waiting: dict[str, str] = {}
         self.parked: dict[str, str] = {}
         self.routed = 0
@@ -105,21 +108,21 @@ class Placer:
                 # Parking is no placement: the attempt counted on arrival is taken back.
                 job = held.job.model_copy(update={"attempt": max(0, held.job.attempt - 1)})
                 step = told(held.job, reason, now, state="parked")
-                return Forward(replace(held, job=job), parked_queue(job.operation), step, DEFAULT_EXCHANGE)
+                return Forward(held.carrying(job), parked_queue(job.operation), step, DEFAULT_EXCHANGE)
             case _:
                 self.waiting[held.job.operation] = choice.reason
         return None
 
     def _to_cloud(self, held: Held, choice: Overflow, now: Moment) -> Forward:
-        job = held.job.model_copy(update={"placement": self._books.placed.next_id(held.job)})
+        job = like(held.job, placement=self._books.placed.next_id(held.job))
         self._books.cloud.sent(job.place, choice.cloud.cost, held.seconds, now.mono_s)
         self._books.waits.placed(held.ticket, job.place)
         self.routed += 1
-        return Forward(replace(held, job=job), CLOUD_KEY, routed(job, choice, now))
+        return Forward(held.carrying(job), CLOUD_KEY, self._receipt(job, choice, now))
 
     def _to_vm(self, held: Held, choice: ToVm, now: Moment) -> Forward:
         wish, vm = held.wish, choice.vm
-        job = held.job.model_copy(update={"placement": self._books.placed.next_id(held.job)})
+        job = like(held.job, placement=self._books.placed.next_id(held.job))
         predicted = self._books.estimates.predict(wish.operation, wish.megapixels, vm)
         self._books.fleet.placed(vm, job.place, now.mono_s, slots=choice.slots)
         outstanding = Outstanding(
@@ -139,4 +142,7 @@ class Placer:
         self._books.placed.placed(job, vm)
         self._books.waits.placed(held.ticket, job.place)
         self.routed += 1
-        return Forward(replace(held, job=job), vm_queue(vm), routed(job, choice, now))
+        return Forward(held.carrying(job), vm_queue(vm), self._receipt(job, choice, now))
+
+    def _receipt(self, job: Job, choice: ToVm | Overflow, now: Moment) -> JobEvent | None:
+        return routed(job, choice, now) if self._receipts else None

@@ -3,18 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from bus.clock import now_ms
 from bus.errors import Disconnected, Refused
 from bus.events import JobEvent
-from bus.messages import Answer, Message, told_id_of, unreadable
-from bus.problems import Kind
+from bus.messages import Answer, Job, Message, told_id_of, unreadable
+from bus.problems import Kind, Problem
 from bus.rabbit import Bus
 from bus.replies import bury, send_answer
+from bus.trace_context import readable
 from producers.commands import Bury, Refuse
 from producers.tickets import Tickets
+from telemetry import hops
+from telemetry.logs import bound
+from telemetry.traces import Span
 
 log = logging.getLogger(__name__)
 
@@ -35,34 +40,26 @@ class Refusals:
         delivery = self._tickets.get(command.ticket)
         if delivery is None:
             return
-        job, problem = command.job, command.problem
-        if job is not None and job.reply_to:
-            told = {"attempt": job.attempt} if job.attempt else {}
-            answer: Message | None = Answer.refusal(job, problem, **told).to_message(job.reply_to)
-        else:
-            answer = unreadable(delivery.message, problem)
+        span = hops.refuse(command.job, delivery.message, command.problem.slug)
+        job_id = told_id_of(delivery.message) if command.job is None else command.job.id
+        with bound(job=job_id, trace=span.traceparent):
+            self._refuse(command, delivery.message, span)
+
+    def _refuse(self, command: Refuse, message: Message, span: Span) -> None:
+        job, problem = command.job and span.carried_by(command.job), command.problem
+        answer = _answer(job, message, problem, span)
         if answer is None:
+            span.end()
             self.bury(Bury(command.ticket, problem.detail))
             return
         if problem.type == Kind.TOO_MANY_ATTEMPTS.urn:
-            bury(self._bus, job.to_message(job.operation, now_ms()) if job else delivery.message, problem.detail)
-        user = delivery.message.headers.get("user")
-        known: dict[str, Any] = {"user": user} if isinstance(user, str) else {}
-        if job is not None:
-            known = {name: getattr(job, name) for name in ("user", "attempt", "pixels", "traceparent")}
-        event = JobEvent(
-            state="failed",
-            job=str(answer.headers["job"]),
-            operation=str(answer.headers["operation"]),
-            at_ms=now_ms(),
-            reason=problem.detail,
-            problem=problem.slug,
-            **known,
-        )
-        self.when_confirmed(send_answer(self._bus, answer), partial(self._answered, command.ticket, event))
+            bury(self._bus, job.to_message(job.operation, now_ms()) if job else message, problem.detail)
+        told = _event(job, message, answer, problem)
+        self.when_confirmed(send_answer(self._bus, answer), partial(self._answered, command.ticket, told, span))
 
-    def _answered(self, ticket: int, event: JobEvent, sent: "asyncio.Future[None]") -> None:
+    def _answered(self, ticket: int, event: JobEvent, span: Span, sent: "asyncio.Future[None]") -> None:
         error = sent.exception()
+        span.end(None if error is None else str(error))
         if isinstance(error, Disconnected):
             return
         if isinstance(error, Refused):
@@ -79,11 +76,14 @@ class Refusals:
         delivery = self._tickets.get(ticket)
         if delivery is None:
             return
-        job_id = told_id_of(delivery.message)
-        log.warning("job %s goes to the dead queue: %s", job_id, reason)
-        operation = str(delivery.message.headers.get("operation", delivery.message.routing_key))
-        event = JobEvent(state="unanswerable", job=job_id, operation=operation, at_ms=now_ms(), reason=reason)
-        self.when_confirmed(bury(self._bus, delivery.message, reason), partial(self._buried, ticket, event))
+        job_id, trace = told_id_of(delivery.message), readable(delivery.message.headers.get("traceparent"))
+        with bound(job=job_id, trace=trace):  # the event and the line are to tell the same id, given or not
+            log.warning("job %s goes to the dead queue: %s", job_id, reason)
+            operation = str(delivery.message.headers.get("operation", delivery.message.routing_key))
+            event = JobEvent(
+                state="unanswerable", job=job_id, operation=operation, at_ms=now_ms(), reason=reason, traceparent=trace
+            )
+            self.when_confirmed(bury(self._bus, delivery.message, reason), partial(self._buried, ticket, event))
 
     def _buried(self, ticket: int, event: JobEvent, buried: "asyncio.Future[None]") -> None:
         error = buried.exception()
@@ -99,3 +99,30 @@ class Refusals:
         sent.add_done_callback(then)
         self.unconfirmed.add(sent)
         sent.add_done_callback(self.unconfirmed.discard)
+
+
+def _answer(job: Job | None, message: Message, problem: Problem, span: Span) -> Message | None:
+    """The answer to a job, under the span of its refusal; None when it names nowhere to send it."""
+    if job is not None and job.reply_to:
+        told = {"attempt": job.attempt} if job.attempt else {}
+        return Answer.refusal(job, problem, **told).to_message(job.reply_to)
+    answer = unreadable(message, problem)
+    if answer is None or span.traceparent is None:
+        return answer
+    return replace(answer, headers={**answer.headers, "traceparent": span.traceparent})
+
+
+def _event(job: Job | None, message: Message, answer: Message, problem: Problem) -> JobEvent:
+    user = message.headers.get("user")
+    known: dict[str, Any] = {"user": user} if isinstance(user, str) else {}
+    if job is not None:
+        known = {name: getattr(job, name) for name in ("user", "attempt", "pixels", "traceparent")}
+    return JobEvent(
+        state="failed",
+        job=str(answer.headers["job"]),
+        operation=str(answer.headers["operation"]),
+        at_ms=now_ms(),
+        reason=problem.detail,
+        problem=problem.slug,
+        **known,
+    )

@@ -39,9 +39,10 @@ from producers.lanes import Lanes
 from producers.leadership import Leadership
 from producers.refusals import Refusals
 from producers.tickets import Tickets
-from telemetry import metrics
+from telemetry import hops, metrics, traces
 from telemetry.fleet import Fleet
 from telemetry.fleet import Rules as FleetRules
+from telemetry.logs import about
 from telemetry.process import unless_set
 from telemetry.telling import tell
 
@@ -60,6 +61,7 @@ _HEARD = (
     (HEARTBEATS, ""),
     (EVENTS, "bridge.*"),
     *((EVENTS, f"job.{state}.*") for state in ("running", "done", "failed", "retried", "unanswerable")),
+    *((EVENTS, f"job.{state}.*") for state in ("replayed", "purged")),  # only counted
 )
 
 
@@ -115,6 +117,7 @@ class Router:
                 self._post(self._dispatcher.status(now))
                 if self._leadership.active:
                     self._collectors.spawn(self._look_for_bridges())
+                    self._collectors.spawn(metrics.ask_queues(self._bus))
             await asyncio.sleep(TICK_S)
 
     async def drain(self) -> None:
@@ -238,18 +241,25 @@ class Router:
     def _forward(self, command: Forward) -> None:
         if self._tickets.get(command.held.ticket) is None:
             return  # decided before the connection was lost: the job comes again
-        message = command.held.job.to_message(command.key, clock().wall_ms)
-        published = self._bus.publish(command.exchange, message)
-        self._refusals.when_confirmed(published, partial(self._forwarded, command))
+        now, span = clock(), traces.NOTHING
+        if command.exchange == VMS:  # elsewhere it waits, and is routed later
+            since_ms = now.wall_ms - round((now.mono_s - command.held.arrived_s) * 1000)
+            span = hops.route(command.held.job, command.key, since_ms)
+        job = command.held.job if span is traces.NOTHING else span.carried_by(command.held.job)
+        with about(job):
+            published = self._bus.publish(command.exchange, job.to_message(command.key, now.wall_ms))
+            self._refusals.when_confirmed(published, partial(self._forwarded, command, span))
 
-    def _forwarded(self, command: Forward, published: "asyncio.Future[None]") -> None:
+    def _forwarded(self, command: Forward, span: traces.Span, published: "asyncio.Future[None]") -> None:
         error = published.exception()
+        span.end(None if error is None else str(error))
         ticket = command.held.ticket
         if error is None:
             # Only now: until the broker has the copy for the VM, the lane's is the job.
             self._tickets.settle(ticket)
-            if command.event is not None:
-                self._post(command.event)
+            if (event := command.event) is not None:
+                known = span.traceparent in {None, event.traceparent}
+                self._post(event if known else event.model_copy(update={"traceparent": span.traceparent}))
         elif not isinstance(error, Disconnected) and self._tickets.get(ticket) is not None:
             log.warning("job %s to %s: %s; trying again", command.held.job.id, command.key, error)
             if command.exchange == VMS:
@@ -268,6 +278,7 @@ async def serve_router(settings: Settings, url: str, stop: asyncio.Event) -> Non
     if not await unless_set(stop, bus.start()):
         return
     fleet = Fleet(FleetRules.of(settings))
+    metrics.watch(fleet)
     dispatcher = Dispatcher(fleet, Config.of(settings), name=name, session=uuid.uuid4().hex[:12])
     intake = Intake(map(lane, range(LANES)), settings.lane_prefetch, settings.window_mib * MIB)
     router = Router(bus, dispatcher, intake, listen_s=settings.beat_interval_s * BEATS_TO_LISTEN)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from bus.topology import OVERFLOW, parked_queue, vm_queue
-from producers.commands import Collect
+from bus.messages import Job
+from bus.topology import JOBS_LANES, OVERFLOW, parked_queue, vm_queue
+from producers.commands import Collect, Forward, Held, Moment
+from producers.placement import Wish
 
 SWEEP_S = 10.0
 """How long jobs that were parked are taken out of their queue once the cloud serves their operation."""
@@ -57,3 +59,13 @@ class Stranded:
         before, self._collected = self._collected, frozenset(wanted)
         yield from map(Collect, sorted(wanted - before))
         yield from (Collect(queue, stop=True) for queue in sorted(before - wanted))
+
+
+def home(ticket: int, queue: str, job: Job, now: Moment) -> Forward:
+    """The job goes back to its lane, where it comes in its user's turn."""
+    return Forward(Held(ticket, queue, job, Wish(job.operation), 0.0, now.mono_s), job.operation, None, JOBS_LANES)
+
+
+def sent_again(held: Held, now: Moment) -> Forward:
+    """To the end of its lane: the broker lets nobody hold a message for long, and counts how often it is given back."""
+    return home(held.ticket, held.queue, held.job.model_copy(update={"attempt": held.job.attempt - 1}), now)

@@ -79,6 +79,8 @@ class Ledger:
             self._finished.clear()  # a finished job that is listed all the same was delivered again
         self._beats += 1
         self._ready_beats += beat.worker == "ready"
+        if not (beat.held or self._listed or self._sent or self._finished or self._more):
+            return  # an idle VM's beat, as most are
         named = set(beat.held[: self._most])
         self._outdate_finished(named)
         named.difference_update(self._finished)

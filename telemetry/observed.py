@@ -2,13 +2,14 @@
 
 from bus.settings import Settings
 from telemetry import logs, metrics, traces
+from telemetry.metrics.families import Program
 
 
-def set_up(settings: Settings, program: str) -> None:
-    """`program` is what the process is: `router`, `vm`, `agent`, `bridge`, `cloud-service` or `page`.
+def set_up(settings: Settings, program: Program) -> None:
+    """`program` is what the process is, and what its lines, figures and spans call it.
 
     Raises SetupError when the port for metrics is taken, or a package for traces is missing.
     """
-    logs.set_up(settings)
+    logs.set_up(settings, program)
     metrics.serve(settings, program)
     traces.set_up(settings, program)

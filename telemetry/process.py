@@ -1,37 +1,28 @@
 """How each of our processes logs, runs and stops."""
 
 import asyncio
-import logging
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+
+from telemetry import logs, traces
 
 Serve = Callable[[asyncio.Event], Awaitable[None]]
 """What a process does until the event is set, and then winds up."""
 
-_TALKATIVE = ("gcsfs", "google", "httpcore", "httpx")
-"""Libraries that tell each request."""
-
 
 def set_up_logs(level: str) -> None:
-    """One line an event on stderr.
-
-    pika tells each failure several times over, and `bus.rabbit` tells it once; others tell each request they send.
-    """
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S"
-    )
-    logging.getLogger("pika").setLevel(logging.CRITICAL)
-    for name in _TALKATIVE:
-        # Never below ours: a logger with a level of its own doesn't ask the root's.
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    """Plain lines on stderr from `level` on, for a command that doesn't serve."""
+    logs.to_stderr(level, logs.plain_lines())
 
 
 def run(serve: Serve) -> None:
     """Run `serve` until SIGINT or SIGTERM; a second signal ends the process at once."""
-    asyncio.run(_until_signalled(serve))
+    try:
+        asyncio.run(_until_signalled(serve))
+    finally:
+        traces.flush()
 
 
 async def _until_signalled(serve: Serve) -> None:

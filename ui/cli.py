@@ -5,7 +5,24 @@ from rich.console import Console
 from rich.text import Text
 
 from bus.errors import OverspillError
-from ui.commands import cloud, doctor, fleet, jobs, models, orders, processes, stack, users, why
+from ui.commands import (
+    bench,
+    cloud,
+    dead,
+    doctor,
+    fleet,
+    jobs,
+    models,
+    orders,
+    processes,
+    record,
+    replay,
+    stack,
+    tail,
+    top,
+    users,
+    why,
+)
 
 app = typer.Typer(
     help="Image jobs on your own machines; what they can't hold spills into the cloud, and every answer comes back.",
@@ -15,7 +32,24 @@ app = typer.Typer(
 )
 
 # A new subject: a module in ui/commands with `register(app)`, and its name here.
-for _module in (stack, processes, cloud, jobs, why, orders, fleet, doctor, models, users):
+for _module in (
+    stack,
+    processes,
+    cloud,
+    jobs,
+    why,
+    tail,
+    top,
+    dead,
+    orders,
+    fleet,
+    doctor,
+    models,
+    users,
+    bench,
+    record,
+    replay,
+):
     _module.register(app)
 
 

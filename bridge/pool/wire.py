@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from bridge.envelope import Parcel, answer_parcel, read_count, read_job
 from bus.messages import Answer
 from bus.problems import PROBLEM_JSON, Kind, Problem
+from bus.trace_context import readable
 
 PARAMS_IN_A_HEADER: Final = 4096
 """Longer `params` go as a form's field: servers bound the size of all headers together, often at 16 KiB."""
@@ -89,7 +90,7 @@ def request_of(parcel: Parcel, token: str | None) -> Request:
         "content-type": None if in_a_form else "application/octet-stream",
         "params": None if in_a_form else params,
         "deadline-ms": None if job.deadline_ms is None else str(job.deadline_ms),
-        "traceparent": _plain(job.traceparent),
+        "traceparent": job.traceparent,
         "claim": job.claim,
         "link": _plain(link) if link and len(link) <= LINK_IN_A_HEADER else None,
         # A result is compressed as it is; unpacking another's bytes would need a bound of its own.
@@ -150,6 +151,7 @@ def _answer(parcel: Parcel, response: Response, now_ms: int) -> Parcel:
     ran_ms = read_count(headers.get("x-overspill-ran-ms", ""))
     answer = _of(parcel, _media_type(response) or "application/octet-stream", response.body)
     told = {"vm": headers.get("x-overspill-vm"), "model": headers.get("x-overspill-model"), "ran_ms": ran_ms}
+    told["traceparent"] = readable(headers.get("traceparent"))
     # When it began is told by our own clock: the service's may be another.
     return answer_parcel(answer.model_copy(update=told), None if ran_ms is None else now_ms - ran_ms)
 

@@ -19,6 +19,7 @@ from consumers.answers import Failed, Kept, Outcome, fault_of, refusal
 from consumers.claims import Claims
 from consumers.compute import Child, ChildConfig, Served
 from consumers.slots import Slots
+from telemetry import metrics
 
 log = logging.getLogger(__name__)
 
@@ -189,9 +190,11 @@ class Computing:
 
     async def _compute(self, child: Child, job: Job) -> Kept:
         began_ms, limit_s = now_ms(), min(self._config.job_timeout_s, _left_s(job))
-        (outcome,) = await self._slots.compute(child, [job], self.vm, limit_s)
-        self._slots.free(child)
-        kept = _answer_of(job, outcome, by_deadline=limit_s < self._config.job_timeout_s)
+        with metrics.service_run(job.operation) as ended:
+            (outcome,) = await self._slots.compute(child, [job], self.vm, limit_s)
+            self._slots.free(child)
+            kept = _answer_of(job, outcome, by_deadline=limit_s < self._config.job_timeout_s)
+            ended("failed" if isinstance(outcome, Failed) else "done")
         return self._told(kept, began_ms=began_ms, ran_ms=outcome.ran_ms)
 
     def _told(self, kept: Kept, **told: int | None) -> Kept:

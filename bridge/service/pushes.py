@@ -12,6 +12,8 @@ from bus.messages import LARGEST_BODY, Answer, Job
 from bus.problems import Kind, Problem
 from consumers.answers import AnswerCache, Kept, problem_of, refusal
 from consumers.claims import Claims
+from telemetry import hops
+from telemetry.traces import Span
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +55,21 @@ class Pushes:
             job = _unread(parcel)
             await self._publish(job, refusal(job, error.problem)._replace(headers={"vm": self._computing.vm}))
             return
+        with hops.run(job, self._computing.vm, hops.PUBSUB) as span:
+            await self._run_and_publish(parcel, span.carried_by(job), link, span)
+
+    async def _run_and_publish(self, parcel: Parcel, job: Job, link: str | None, span: Span) -> None:
         try:
             kept = self._answers.get(job.id) or await self._run(job, link)
         except NotServed as reason:
             log.warning("%s goes home: %s", job.operation, reason)
+            span.fail(str(reason))
             await self._results.publish(returned_parcel(parcel, str(reason)))
             return
+        span.note("computed")
         await self._publish(job, await self._stowed(job, kept))
+        if (problem := problem_of(kept)) is not None:
+            span.fail(problem.slug)
 
     async def _run(self, job: Job, link: str | None) -> Kept:
         kept = await self._computing.run(job, link)

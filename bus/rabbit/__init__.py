@@ -7,5 +7,6 @@ unlike traffic apart: deliveries and their acks, confirmed publishes, and unconf
 from bus.rabbit.borrowing import Loan
 from bus.rabbit.connection import Bus
 from bus.rabbit.consuming import Consumer, Delivery, Handler
+from bus.rabbit.history import Followed
 
-__all__ = ["Bus", "Consumer", "Delivery", "Handler", "Loan"]
+__all__ = ["Bus", "Consumer", "Delivery", "Followed", "Handler", "Loan"]

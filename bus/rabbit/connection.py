@@ -4,33 +4,30 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager
-from typing import Final, Self, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Self
 
 from pika.exceptions import AMQPError
 
 from bus.errors import BusError, Disconnected, Refused, SetupError
 from bus.messages import Message
-from bus.rabbit.borrowing import Loan, borrowing
+from bus.rabbit.asking import Asking
 from bus.rabbit.consuming import Consumer, Delivery, Handler, begin, end
-from bus.rabbit.counting import Counts, counts, depths
 from bus.rabbit.faults import said, setup_fault
-from bus.rabbit.history import Wanted, everything, replay
 from bus.rabbit.mapping import properties_of
+from bus.rabbit.observing import OBSERVED
 from bus.rabbit.session import TRANSIENT, Session, declare, fail, parameters
 from bus.topology import Queue, Topology
 
 log = logging.getLogger(__name__)
 
-_T = TypeVar("_T")
 _FIRST_DELAY_S: Final = 0.2
 _LONGEST_DELAY_S: Final = 3.0
 _LOSSES: Final = (AMQPError, OSError, TimeoutError, BusError)
 """What a session that ends raises in those who wait for it."""
 
 
-class Bus:
+class Bus(Asking):
     """A connection that mends itself: topology, consumers and back-off, on the running event loop.
 
     Publishes that a lost connection leaves unconfirmed fail with Disconnected: the caller still holds the delivery
@@ -39,23 +36,19 @@ class Bus:
 
     def __init__(self, url: str, *, name: str, topology: Topology, heartbeat_s: int = 5) -> None:
         """`name` is shown in the broker's list of connections; `heartbeat_s` is AMQP's own, in seconds."""
+        super().__init__()
         self._parameters = parameters(url, name, heartbeat_s)
+        p = self._parameters
+        self.address = f"{p.host}:{p.port}/{p.virtual_host.strip('/')}"
         self._topology = topology
         self._consumers: list[Consumer] = []
-        self._session: Session | None = None
         self._sessions = 0
         self._task: asyncio.Task[None] | None = None
-        self._ready = asyncio.Event()
         self._failed: SetupError | None = None
         self._told = ""
         self._changed = asyncio.Event()
         self.on_connect: Callable[[], None] = lambda: None
         self.on_disconnect: Callable[[], None] = lambda: None
-
-    @property
-    def connected(self) -> bool:
-        """Whether a session is open, declared and consuming."""
-        return self._ready.is_set()
 
     @property
     def blocked(self) -> bool:
@@ -81,12 +74,6 @@ class Bus:
             await self.close()
             raise failed
 
-    @property
-    def address(self) -> str:
-        """host:port/vhost of the broker, without the password."""
-        p = self._parameters
-        return f"{p.host}:{p.port}/{p.virtual_host.strip('/')}"
-
     async def close(self) -> None:
         """Close the connection; unacked deliveries go back to their queues."""
         if self._task is not None:
@@ -98,7 +85,9 @@ class Bus:
             await self._session.wait_closed()
             self._session.end(Disconnected("closed"))
             self._session = None
-        self._ready.clear()
+        if self.connected:
+            self._ready.clear()
+            OBSERVED.by.disconnected(lost=False)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -230,44 +219,6 @@ class Bus:
             with contextlib.suppress(AMQPError, BusError, TimeoutError):
                 await session.call(session.work.queue_delete, queue)
 
-    async def depths(self, queues: Iterable[str]) -> dict[str, int | None]:
-        """Messages ready in each queue, or None where there is no such queue.
-
-        Raises Disconnected, and BusError when a queue does not answer.
-        """
-        return await self._ask(lambda session: depths(session, queues))
-
-    async def counts(self, queue: str) -> Counts | None:
-        """A queue's messages ready and consumers, or None where there is no such queue; raises as `depths` does."""
-        return await self._ask(lambda session: counts(session, queue))
-
-    async def _ask(self, question: Callable[[Session], Awaitable[_T]]) -> _T:
-        if self._session is None or not self.connected:
-            raise Disconnected(f"no connection to the broker at {self.address}")
-        try:
-            return await question(self._session)
-        except TimeoutError as error:
-            raise BusError(f"{error}: it may have no leader. Run `rabbitmq-diagnostics check_virtual_hosts`.") from None
-
-    def borrow(self, queue: str) -> AbstractAsyncContextManager[Loan]:
-        """Look at a queue's messages, one at a time; all but those that are kept go back when the context is left.
-
-        Meanwhile they are ours alone. Raises Disconnected without a connection.
-        """
-        if self._session is None or not self.connected:
-            raise Disconnected(f"no connection to the broker at {self.address}")
-        return borrowing(self._session, queue)
-
-    def replay(self, stream: str, since_ms: int, wanted: Wanted = everything) -> AsyncGenerator[Message, None]:
-        """The messages of a stream from a moment (milliseconds since the epoch) to its end as it is now, oldest first.
-
-        `wanted` looks at each body before anything else is read of it. Close the generator if you leave it early. It
-        raises Disconnected when the connection goes, BusError when the stream can't be read.
-        """
-        if self._session is None or not self.connected:
-            raise Disconnected(f"no connection to the broker at {self.address}")
-        return replay(self._session, stream, since_ms, wanted)
-
     # -- the life of the connection
 
     async def _run(self) -> None:
@@ -278,6 +229,7 @@ class Bus:
             if lost:
                 delay_s = _FIRST_DELAY_S
                 self._ready.clear()
+                OBSERVED.by.disconnected(lost=True)
             if self._session is not None and self._session.declared:
                 # Deliveries come as soon as the first consumer has begun, before the last has and all is ready.
                 self.on_disconnect()
@@ -313,6 +265,7 @@ class Bus:
             while (consumer := self._to_begin(session)) is not None:
                 await begin(session, consumer, self._handle)
             self._ready.set()
+            OBSERVED.by.connected()
             self._changed.set()
             self.on_connect()
             return await session.closed
@@ -338,7 +291,8 @@ class Bus:
         try:
             consumer.handler(delivery)
         except Exception:
-            log.exception("a message from %s could not be handled", delivery.queue)
+            about = {"job": delivery.message.message_id, "trace": delivery.message.headers.get("traceparent")}
+            log.exception("a message from %s could not be handled", delivery.queue, extra=about)
             if not consumer.private:
                 self.reject(delivery, requeue=False)
 

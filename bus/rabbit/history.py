@@ -1,12 +1,13 @@
-"""Reading a stream, from a moment in the past to its end as it was when asked.
+"""Reading a stream, from a moment in the past to its end as it was when asked, or on without end.
 
 A stream keeps its messages whoever reads them, and goes on: nothing says where "now" is, and the broker's own count of
 its messages is seconds old. So the last chunk is read first. It tells the number of the last message, and that number
-is where the reading ends; neither a clock nor a pause between messages has to be believed.
+is where the reading ends, or begins; neither a clock nor a pause between messages has to be believed.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -22,8 +23,21 @@ from bus.rabbit.faults import said
 from bus.rabbit.mapping import message_of
 from bus.rabbit.session import Session, asking, shut
 
+log = logging.getLogger(__name__)
+
 Wanted = Callable[[bytes], bool]
 """Whether a message with this body is wanted; asked before anything else is read of it."""
+
+
+class Followed:
+    """Hears how the following of a stream goes. This one takes no notice, but logs what was missed."""
+
+    def begun(self) -> None:
+        """It is read: for the first time, or again in another session. What is told from now on will come."""
+
+    def missed(self, messages: int) -> None:
+        """About so many messages were gone before they could be read."""
+        log.warning("about %d messages of a stream were gone before they were read", messages)
 
 
 def everything(_body: bytes) -> bool:
@@ -36,7 +50,11 @@ _AHEAD: Final = 4000
 _EMPTY_S: Final = 1.0
 _STALLED_S: Final = 15.0
 _NOTHING_SINCE_S: Final = 5.0
-_LAST_CHUNK_S: Final = 0.2
+_AGAIN_S: Final = 0.2
+_FORGIVEN: Final = 100
+"""Tries on which the broker may say that a stream can't be read, after it once could."""
+_SKIPPED: Final = 16
+"""Numbers that the broker may use up for notes of its own: one where it begins a new file, as seen."""
 _OFFSET: Final = "x-stream-offset"
 
 
@@ -57,36 +75,110 @@ async def replay(session: Session, stream: str, since_ms: int, wanted: Wanted) -
             patience_s = _STALLED_S
             for message in reader.taken():
                 yield message
+        for message in reader.taken():  # what came while the caller was busy with the others
+            yield message
     if -1 < reader.offset < last:
         raise BusError(f"{stream} stalled at message {reader.offset} of {last}. Look at the broker's log; try again.")
 
 
-async def _last_offset(session: Session, stream: str) -> int:
-    """The number of the last message in a stream; -1 when it is empty."""
+async def _last_offset(session: Session, stream: str, expected: int = -1) -> int:
+    """The number of the last message in a stream; -1 when it is empty. At least `expected`, if that is still there."""
     told = await counts(session, stream)
     filled = told is not None and told.ready > 0
     async with _reading(session, stream, "last", lambda _body: False) as reader:
         if await reader.more(_STALLED_S if filled else _EMPTY_S):
-            await asyncio.sleep(_LAST_CHUNK_S)  # the rest of the chunk comes in one go
+            # What is asked on a channel is answered after what was sent on it: the rest of the chunk has come by then,
+            # or of one that is longer than the prefetch, the next time.
+            for _ in range(2):
+                reader.taken()
+                await session.call(reader.channel.basic_qos, prefetch_count=_AHEAD)
+            while reader.offset < expected and await reader.more(_EMPTY_S):
+                reader.taken()
         return reader.offset
+
+
+async def follow(
+    sessions: Callable[[], Awaitable[Session]], stream: str, since_ms: int | None, wanted: Wanted, heard: Followed
+) -> AsyncGenerator[Message, None]:
+    """The wanted messages of a stream, oldest first, from `since_ms` (None: from now) on, through one session or many.
+
+    `sessions` gives the session of the moment, as soon as there is one. The beginning is exact as of `replay`.
+    """
+    place = _Place(since_ms)
+    while True:
+        try:
+            session = await sessions()
+            async with _reading(session, stream, await place.start(session, stream), wanted) as reader:
+                heard.begun()
+                while await reader.more(None):
+                    found = reader.taken()
+                    if missed := place.passed(reader):
+                        heard.missed(missed)
+                    for message in found:
+                        yield message
+        except (BusError, TimeoutError) as error:
+            place.forgive(error)
+            await asyncio.sleep(_AGAIN_S)  # a session that just ended may still be the one of the moment
+
+
+class _Place:
+    """How far a stream was followed, by the numbers of its messages; they outlive a session."""
+
+    def __init__(self, since_ms: int | None) -> None:
+        self._since_ms = since_ms
+        self._next: int | None = None
+        """The number of the next message, once known."""
+        self._faults = 0
+
+    async def start(self, session: Session, stream: str) -> int | datetime:
+        """Where to read from in this session."""
+        if self._next is None and self._since_ms is not None:
+            return datetime.fromtimestamp(self._since_ms / 1000, UTC)
+        last = await _last_offset(session, stream, expected=-1 if self._next is None else self._next - 1)
+        # A stream that was made anew begins at 0 again, and would give nothing until it is as long as the old one.
+        # One that seems empty may only have been slow to answer: what it had must not be told twice.
+        if self._next is None or -1 < last < self._next - 1:
+            self._next = last + 1
+        return self._next
+
+    def passed(self, reader: "_Reader") -> int:
+        """What came so far is handed over; returns how many messages were gone before they could be read."""
+        self._next, self._faults = reader.offset + 1, 0
+        missed, reader.missed = reader.missed, 0
+        return missed
+
+    def forgive(self, error: BusError | TimeoutError) -> None:
+        """Raise what is no passing fault; a broker that has just restarted may not have the stream ready."""
+        if isinstance(error, Disconnected | TimeoutError):
+            return
+        self._faults += 1
+        if self._next is None or self._faults > _FORGIVEN:
+            raise error
 
 
 class _Reader:
     """Takes the deliveries of one consumer; they are acked, and so more of them sent, as they are taken from it."""
 
-    def __init__(self, channel: Channel, wanted: Wanted) -> None:
+    def __init__(self, channel: Channel, wanted: Wanted, start: int | None) -> None:
+        self._expected = start
         self.offset = -1
         """The number of the latest message that came."""
-        self._channel = channel
+        self.missed = 0
+        """Messages that were gone before they came, by the numbers of those that did."""
+        self.channel = channel
         self._wanted = wanted
         self._found: list[Message] = []
-        self._tag = 0
+        self._tag = self._acked = 0
         self._news = asyncio.Event()
         self._failed: BusError | None = None
 
     def deliver(self, _channel: Channel, method: Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
         self._tag = method.delivery_tag
         self.offset = int(properties.headers[_OFFSET])
+        skipped = 0 if self._expected is None else self.offset - self._expected
+        if skipped > _SKIPPED:
+            self.missed += skipped
+        self._expected = self.offset + 1
         if self._wanted(body):
             self._found.append(message_of(method.routing_key, properties, body))
         self._news.set()
@@ -95,8 +187,11 @@ class _Reader:
         self._failed = self._failed or error
         self._news.set()
 
-    async def more(self, within_s: float) -> bool:
-        """Whether deliveries came since the last call, or come within so many seconds. Raises why none can."""
+    async def more(self, within_s: float | None) -> bool:
+        """Whether deliveries came since the last call, or come within so many seconds. Raises why none can.
+
+        With None it waits without end, and is always true.
+        """
         try:
             async with asyncio.timeout(within_s):
                 await self._news.wait()
@@ -110,18 +205,22 @@ class _Reader:
     def taken(self) -> list[Message]:
         """The wanted ones among what came."""
         found, self._found = self._found, []
-        if self._channel.is_open:
-            self._channel.basic_ack(self._tag, multiple=True)
+        if self.channel.is_open and self._tag > self._acked:  # the broker closes the channel of who acks twice
+            self.channel.basic_ack(self._tag, multiple=True)
+            self._acked = self._tag
         return found
 
 
 @asynccontextmanager
-async def _reading(session: Session, stream: str, start: datetime | str, wanted: Wanted) -> AsyncIterator[_Reader]:
-    """Read on a channel of its own, from a time or from one of the broker's words for a place in a stream."""
+async def _reading(
+    session: Session, stream: str, start: int | datetime | str, wanted: Wanted
+) -> AsyncIterator[_Reader]:
+    """Read on a channel of its own: from a message's number, a time, or one of the broker's words for a place."""
     with asking(session, stream):
         channel = await session.channel(essential=False)
-        reader = _Reader(channel, wanted)
+        reader = _Reader(channel, wanted, start if isinstance(start, int) else None)
         channel.add_on_close_callback(lambda _channel, error: reader.fail(_verdict(stream, error)))
+        channel.add_on_cancel_callback(lambda _frame: reader.fail(Disconnected(f"the leader of {stream} moved")))
         channel.basic_qos(prefetch_count=_AHEAD)  # a stream delivers nothing without
         channel.basic_consume(stream, reader.deliver, arguments={_OFFSET: start})
     try:

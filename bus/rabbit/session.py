@@ -18,6 +18,7 @@ from pika.spec import Basic, BasicProperties
 from bus.errors import BusError, Disconnected, Refused, SetupError, Unroutable
 from bus.messages import Message
 from bus.rabbit.mapping import properties_of
+from bus.rabbit.observing import OBSERVED
 from bus.rabbit.tables import read_as_sent
 from bus.topology import Topology
 
@@ -52,6 +53,8 @@ class _Pending:
     routing_key: str
     message_id: str | None
     future: "asyncio.Future[None]"
+    at_s: float
+    """On the loop's clock."""
 
 
 class Session:
@@ -81,14 +84,18 @@ class Session:
             custom_ioloop=self.loop,
         )
         await asyncio.wait_for(opened, _OPEN_TIMEOUT_S)
-        connection.add_on_connection_blocked_callback(lambda *_: setattr(self, "blocked", True))
-        connection.add_on_connection_unblocked_callback(lambda *_: setattr(self, "blocked", False))
+        connection.add_on_connection_blocked_callback(lambda *_: self._block(now=True))
+        connection.add_on_connection_unblocked_callback(lambda *_: self._block(now=False))
         self.work = await self.channel()
         self.work.add_on_cancel_callback(lambda frame: self.end(_cancelled(frame)))
         self.telemetry = await self.channel()
         self.confirmed = await self.channel()
         self.confirmed.add_on_return_callback(self._returned)
         await self.call(self.confirmed.confirm_delivery, ack_nack_callback=self._settled)
+
+    def _block(self, *, now: bool) -> None:
+        self.blocked = now
+        OBSERVED.by.blocked(now=now)
 
     async def channel(self, *, essential: bool = True) -> Channel:
         """Open a channel; the end of an `essential` one ends the session, since pika would go on without a word."""
@@ -130,7 +137,8 @@ class Session:
         # write would put every later confirm on the wrong message.
         self._sequence += 1
         future: asyncio.Future[None] = self.loop.create_future()
-        self.pending[self._sequence] = _Pending(exchange, message.routing_key, message.message_id, future)
+        pending = _Pending(exchange, message.routing_key, message.message_id, future, self.loop.time())
+        self.pending[self._sequence] = pending
         return future
 
     def _settled(self, frame: Any) -> None:
@@ -141,7 +149,9 @@ class Session:
             pending = self.pending.pop(done, None)
             if pending is None:
                 continue
-            if isinstance(method, Basic.Ack):
+            taken = isinstance(method, Basic.Ack)
+            OBSERVED.by.confirmed(self.loop.time() - pending.at_s, taken=taken)
+            if taken:
                 resolve(pending.future, None)
             else:
                 fail(pending.future, Refused(f"the broker refused a message for {pending.routing_key!r}"))

@@ -26,8 +26,10 @@ from producers.client.request import (
     fingerprint,
     job_message,
     repeated_id,
+    under,
 )
 from producers.client.store import Store
+from telemetry import hops
 
 log = logging.getLogger(__name__)
 
@@ -178,11 +180,13 @@ class AsyncClient:
         given: JobOptions = {"user": self._user, **options}
         job_id = given.get("job_id") or uuid.uuid4().hex
         request = Request(body, operation, params, given)
-        message = job_message(request, job_id, self.replies, now_ms())
+        began_ms = now_ms()
+        message = job_message(request, job_id, self.replies, began_ms)
         asked = await asyncio.to_thread(fingerprint, message) if "job_id" in options else None
         message = await self._store.sendable(message, asked)
         handle = self._handle(message, job_id, asked)
-        await self._hand_over(message, handle)
+        with hops.submit(message, began_ms) as span:
+            await self._hand_over(under(message, span.traceparent), handle)
         return handle
 
     async def map(
@@ -285,7 +289,8 @@ class AsyncClient:
             return
         handle = self._matcher.answered(answer.job)
         if handle is not None:
-            handle.settle(answer)
+            with hops.receive(answer):
+                handle.settle(answer)
 
 
 def _problem_of(answer: Answer) -> Problem | None:

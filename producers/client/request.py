@@ -66,7 +66,8 @@ def job_message(request: Request, job_id: str, reply_to: str, now_ms: int) -> Me
     )
     job = Job.from_message(message, now_ms)
     # As text: AMQP tables differ from JSON, and each client library writes its own.
-    return replace(message, headers={**message.headers, "params": json.dumps(job.params)})
+    told = replace(message, headers={**message.headers, "params": json.dumps(job.params)})
+    return under(told, job.traceparent)  # if it is one at all
 
 
 def _expiration(seconds: float | None) -> str | None:
@@ -87,6 +88,12 @@ def fingerprint(message: Message) -> bytes:
 def claimed(message: Message, claim: str) -> Message:
     """The message with a claim in the place of its picture."""
     return replace(message, body=b"", headers={**message.headers, "claim": claim})
+
+
+def under(message: Message, traceparent: str | None) -> Message:
+    """The message as it goes out under a span, or without."""
+    told = {**message.headers, "traceparent": traceparent}
+    return replace(message, headers={name: value for name, value in told.items() if value is not None})
 
 
 def read_image(image: Image, most_inline: int, most_stored: int | None = None) -> bytes:

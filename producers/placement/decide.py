@@ -57,6 +57,8 @@ def place(wish: Wish, known: Known, rules: Rules, cloud: CloudSeen, now: float) 
 
 def _choice(scene: Scene, policy: Policy, decision: Decision) -> Choice:
     asked = scene.asked
+    if not scene.known.receipts:
+        return _bare(asked, decision)
     # A policy that doesn't ask when the job would end leaves it to be told of those that are shown.
     shown = [offer if offer.late_s else scene.foreseen(offer) for offer in decision.shown]
     candidates = tuple(candidate(offer, asked, policy) for offer in shown)
@@ -66,6 +68,16 @@ def _choice(scene: Scene, policy: Policy, decision: Decision) -> Choice:
     if decision.route == "cloud":
         return Overflow(decision.reason, candidates, inputs)
     return Wait(decision.reason, candidates, inputs)
+
+
+def _bare(asked: Asked, decision: Decision) -> Choice:
+    """The same choice, without what it rested on."""
+    if decision.route == "vm":
+        first = decision.shown[0]
+        return ToVm(first.vm, decision.reason, slots=first.needed(asked.slots))
+    if decision.route == "cloud":
+        return Overflow(decision.reason, (), Inputs(cloud=asked.cloud))
+    return Wait(decision.reason)
 
 
 def _unserved(operation: str, views: Iterable[VmView]) -> Wait | Park:

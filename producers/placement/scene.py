@@ -21,6 +21,8 @@ class Known:
     fleet: Fleet
     estimates: Estimates
     work: Work
+    receipts: bool = True
+    """Whether a choice tells what it rested on."""
 
 
 @dataclass(slots=True)

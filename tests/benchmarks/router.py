@@ -89,9 +89,9 @@ class PlayedVms:
         )
 
 
-async def cpu_ms_a_job(url: str, folder: Path, vms: int, users: int, jobs: int) -> float:
-    """CPU milliseconds a job that a router spends."""
-    processes = Processes(url, folder)
+async def cpu_ms_a_job(url: str, folder: Path, vms: int, users: int, jobs: int, **settings: str) -> float:
+    """CPU milliseconds a job that a router spends; `settings` are its environment variables."""
+    processes = Processes(url, folder, **settings)
     bus = Bus(url, name="benchmark", topology=shared())
     await bus.start(30)
     try:

@@ -17,14 +17,15 @@ import pytest_asyncio
 from bridge import cloudrun
 from bridge.cloudrun import listen
 from bridge.envelope import Parcel, read_answer
-from bridge.service import logs
 from bridge.service.computing import WAITING_PER_SLOT
 from bus.blobs import Blobs
 from bus.errors import SetupError
+from telemetry import logs
 from tests.bridge.a_service import PHOTOGRAPH, Recorder, Running, envelope, frozen, pushed, service, settings
 from tests.bridge.tokens import ACCOUNT, AUDIENCE, google, token
 from tests.consumers.desk import computing
 from tests.consumers.operations.pictures import opened
+from tests.tracing import recorded
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -114,12 +115,12 @@ async def test_the_largest_push_is_taken(running: Running, results: Recorder) ->
 async def test_the_log_tells_the_ticket_and_the_trace_of_a_push(results: Recorder) -> None:
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(logs.json_lines())
+    handler.setFormatter(logs.json_lines("cloud-service", "mine", in_cloud=True))
     logger = logging.getLogger("bridge.service.pushes")
     logger.addHandler(handler)
     logger.setLevel("INFO")
     try:
-        async with service(results, cloud_project="mine") as running:
+        async with service(results) as running:
             sent = pushed("t1", traceparent=f"00-{TRACE}-b7ad6b7169203331-01")
             assert (await running.client.post("/push", json=envelope(sent))).status_code == 204
     finally:
@@ -129,6 +130,23 @@ async def test_the_log_tells_the_ticket_and_the_trace_of_a_push(results: Recorde
     assert (line["severity"], line["ticket"]) == ("INFO", "t1")
     assert line["message"].startswith("sketch: done after")
     assert line["logging.googleapis.com/trace"] == f"projects/mine/traces/{TRACE}"
+
+
+async def test_a_run_is_a_span_between_the_job_and_its_answer(running: Running, results: Recorder) -> None:
+    under = f"00-{TRACE}-b7ad6b7169203331-01"
+    with recorded() as seen:
+        await running.client.post("/push", json=envelope(pushed("traced", traceparent=under)))
+        assert (seen.trace("run sketch"), seen.parent("run sketch")) == (TRACE, "b7ad6b7169203331")
+        ours = f"00-{TRACE}-{seen.id('run sketch')}-01"
+        assert results.parcels[0].attributes["traceparent"] == ours
+        assert seen.told("run sketch")["overspill.job"] == "traced"
+        called = await running.client.post("/v1/sketch", content=PHOTOGRAPH, headers={"traceparent": ours})
+        assert called.headers["traceparent"] == f"00-{TRACE}-{seen.id('run sketch')}-01"
+        assert called.headers["traceparent"] != ours
+        await running.client.post("/push", json=envelope(pushed("garbage", body=b"no picture")))
+        assert seen.error("run sketch") == "not-an-image"
+    plain = await running.client.post("/v1/sketch", content=PHOTOGRAPH, headers={"traceparent": "garbage"})
+    assert "traceparent" not in plain.headers
 
 
 # -- calls

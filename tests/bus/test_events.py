@@ -16,6 +16,7 @@ from bus.events import (
     CloudSeen,
     Heartbeat,
     JobEvent,
+    JobState,
     RouterStatus,
     UserBacklog,
     VmEvent,
@@ -59,7 +60,7 @@ def test_each_event_has_its_key_and_reads_back(event: events.AnyEvent, key: str,
     assert read_event(message.body) == event
 
 
-STATES = ["routed", "waiting", "parked", "sent", "running", "retried", "done", "failed", "unanswerable"]
+STATES = get_args(JobState)
 
 
 @pytest.mark.parametrize("state", STATES)

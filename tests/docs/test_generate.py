@@ -1,6 +1,7 @@
 """The pages made from the code are the ones committed."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -25,7 +26,7 @@ def load() -> ModuleType:
 generate = load()
 
 
-@pytest.mark.parametrize("page", ["asyncapi.yaml", "problems.md", "settings.md"])
+@pytest.mark.parametrize("page", ["asyncapi.yaml", "metrics.md", "problems.md", "settings.md"])
 def test_the_page_is_what_the_code_makes(page: str) -> None:
     committed = (DOCS / page).read_text(encoding="utf-8")
     assert committed == generate.PAGES[page](), f"docs/{page} is out of step: run `python docs/generate.py`"
@@ -68,5 +69,11 @@ def test_running_it_writes_every_page(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "9.9.9"\n')
     monkeypatch.setattr(generate, "ROOT", tmp_path)
     generate.main()
-    assert {page.name for page in (tmp_path / "docs").iterdir()} == {"asyncapi.yaml", "problems.md", "settings.md"}
+    assert {page.name for page in (tmp_path / "docs").iterdir()} == set(generate.PAGES)
     assert "version: 9.9.9" in (tmp_path / "docs" / "asyncapi.yaml").read_text()
+
+
+def test_each_metric_has_a_row_with_all_its_cells() -> None:
+    rows = [line for line in generate.metrics_md().splitlines() if line.startswith("| `")]
+    assert len(rows) == len(generate.FAMILIES)
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}

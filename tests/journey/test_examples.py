@@ -40,22 +40,22 @@ def url(vhosts: Vhosts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 @pytest.fixture(scope="module")
-def node_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The JavaScript example with its client installed, in a folder that goes with the run."""
+def node_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The JavaScript examples with their client installed, in a folder that goes with the run."""
     need_program("npm", "apt-get install npm")
     folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "submit_amqplib.mjs"):
-        shutil.copy(EXAMPLES / name, folder)
+    for path in (EXAMPLES / "package.json", *EXAMPLES.glob("*.mjs")):
+        shutil.copy(path, folder)
     install = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
     subprocess.run(install, cwd=folder, check=True, timeout=100, capture_output=True)
-    return folder / "submit_amqplib.mjs"
+    return folder
 
 
 @pytest.fixture(params=["submit_pika.py", "submit_py_amqp.py", "submit_amqplib.mjs", "submit.sh"])
 def example(request: pytest.FixtureRequest) -> list[str]:
     """The command that runs one of the examples, without its arguments."""
     if request.param.endswith(".mjs"):
-        return ["node", str(request.getfixturevalue("node_example"))]
+        return ["node", str(request.getfixturevalue("node_examples") / request.param)]
     if request.param.endswith(".sh"):
         need_program("amqp-publish", "apt-get install amqp-tools")
         return ["sh", str(EXAMPLES / request.param)]
@@ -93,13 +93,42 @@ def test_an_operation_that_is_not_there_is_refused_with_the_ones_that_are(
     assert "'blur' is not an operation; there are sketch" in refused.stderr
 
 
-def test_a_listener_sees_the_job_pass(url: str, tmp_path: Path) -> None:
-    listen = [PYTHON, str(EXAMPLES / "listen_pika.py"), "--count", "1", "job.done.sketch"]
+@pytest.fixture(params=["listen_pika.py", "listen_amqplib.mjs"])
+def listener(request: pytest.FixtureRequest) -> list[str]:
+    """The command that runs one of the examples that listen, without its arguments."""
+    if request.param.endswith(".mjs"):
+        return ["node", str(request.getfixturevalue("node_examples") / request.param)]
+    return [PYTHON, str(EXAMPLES / request.param)]
+
+
+def submit(url: str, out: Path) -> None:
+    done = run([PYTHON, str(EXAMPLES / "submit_pika.py"), str(PHOTOGRAPH), "sketch", str(out)], url)
+    assert done.returncode == 0
+
+
+def test_a_listener_sees_a_job_pass_and_the_pulse_of_a_vm(url: str, listener: list[str], tmp_path: Path) -> None:
+    patterns = ["job.done.sketch", "vm.heartbeat.vm1"]
     with subprocess.Popen(
-        listen, env=os.environ | {"AMQP_URL": url}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as listener:
-        assert listener.stderr is not None
-        assert listener.stderr.readline() == "listening for job.done.sketch\n"
-        run([PYTHON, str(EXAMPLES / "submit_pika.py"), str(PHOTOGRAPH), "sketch", str(tmp_path / "out.jpg")], url)
-        heard, _ = listener.communicate(timeout=60)
-    assert heard.startswith('job.done.sketch {"kind":"job","state":"done"')
+        [*listener, "--count", "3", *patterns],
+        env=os.environ | {"AMQP_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as listening:
+        assert listening.stderr is not None
+        assert listening.stderr.readline() == "listening for job.done.sketch vm.heartbeat.vm1\n"
+        submit(url, tmp_path / "out.jpg")
+        heard, complaint = listening.communicate(timeout=60)
+    assert (listening.returncode, complaint) == (0, "")
+    told = dict(line.split(" ", 1) for line in heard.splitlines())
+    assert told["vm.heartbeat.vm1"].startswith('{"kind":"heartbeat","vm":"vm1"')
+    assert told["job.done.sketch"].startswith('{"kind":"job","state":"done"')
+
+
+def test_the_history_tells_what_a_listener_would_have_heard(url: str, tmp_path: Path) -> None:
+    submit(url, tmp_path / "out.jpg")
+    history = [PYTHON, str(EXAMPLES / "history_pika.py"), "--count", "1", '"state":"done"']
+    number, key, told = run([*history, "--since", "60"], url).stdout.split(" ", 2)
+    assert (key, told.startswith('{"kind":"job","state":"done"')) == ("job.done.sketch", True)
+    again = run([*history, "--after", str(int(number) - 1)], url)
+    assert (again.stdout, again.stderr) == (f"{number} {key} {told}", "")

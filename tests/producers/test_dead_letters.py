@@ -1,18 +1,19 @@
 """The dead queue on a real broker: looked at unchanged, sent again, taken out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
 import pytest
 
-from bus.errors import Disconnected
+from bus.errors import Disconnected, Refused
+from bus.events import JobEvent, read_event
 from bus.messages import Job, Message
 from bus.rabbit import Bus, Delivery
 from bus.replies import bury
-from bus.topology import DEAD, LANES, lane, shared
-from producers.dead_letters import DeadLetters, NoSuchLetter, NotReplayable
+from bus.topology import DEAD, EVENTS, LANES, lane, shared
+from producers.dead_letters import DeadLetters, NoSuchLetter, NotReplayable, Outcome
 from producers.letter import Letter
 from tests.bus.rabbit.foreign import Foreign, Network, eventually
 
@@ -151,6 +152,122 @@ async def test_what_is_around_the_sending_sees_it_fail_and_the_letter_stays(bus:
     assert (told, await seen(bus)) == (["a", "no"], {"a": letter_id})
     await DeadLetters(bus).replay(letter_id, by="o", within=within)
     assert (told, await seen(bus)) == (["a", "no", "a"], {})
+
+
+async def all_of(outcomes: AsyncGenerator[Outcome, None]) -> dict[str, str | None]:
+    """What became of each job."""
+    return {outcome.letter.job: outcome.refused async for outcome in outcomes}
+
+
+async def test_many_are_sent_again_in_one_pass_and_those_that_can_not_be_say_why(bus: Bus) -> None:
+    await buried(bus, *"abc")
+    await buried(bus, "tired", replays=3)
+    ids = await seen(bus)
+    outcomes = await all_of(DeadLetters(bus).replay_all([ids["a"], ids["c"], ids["tired"], "0" * 32], by="o"))
+    assert (outcomes["a"], outcomes["c"], len(outcomes)) == (None, None, 3)
+    assert "3 times already" in str(outcomes["tired"])
+    assert sorted(await seen(bus)) == ["b", "tired"]
+    assert await all_of(DeadLetters(bus).replay_all([ids["tired"]], by="o", force=True)) == {"tired": None}
+    came = await in_the_lanes(bus)
+    await eventually(lambda: len(came) == 3)
+
+
+async def test_one_that_dies_again_meanwhile_is_not_sent_again_in_the_same_run(bus: Bus) -> None:
+    """The lanes lead back into the dead queue here, faster than the pass over it."""
+    await buried(bus, *"abcd")
+    ids = await seen(bus)
+    died: list[str] = []
+
+    def die(delivery: Delivery) -> None:
+        died.append(str(delivery.message.message_id))
+        bury(bus, delivery.message, "it died again")
+        bus.ack(delivery)
+
+    for number in range(LANES):
+        await bus.consume(lane(number), die, prefetch=8)
+    run = DeadLetters(bus).replay_all(ids.values(), by="o")
+    for _ in range(2):
+        await anext(run)
+    await eventually(lambda: len(died) == 2)
+    assert len(await all_of(run)) == 2
+    await eventually(lambda: len(died) == 4)
+    there: dict[str, str] = {}
+    while len(there) < 4:
+        there = await seen(bus)
+    assert sorted(died) == sorted(there) == [*"abcd"]
+    assert set(there.values()).isdisjoint(ids.values())
+
+
+async def test_a_pass_that_is_left_early_leaves_the_rest(bus: Bus) -> None:
+    await buried(bus, *"abc")
+    run = DeadLetters(bus).purge_all((await seen(bus)).values(), by="o")
+    gone = (await anext(run)).letter.job
+    await run.aclose()
+    assert {*(await seen(bus)), gone} == {*"abc"}
+
+
+async def test_letters_that_are_alike_are_as_many_as_they_are(bus: Bus) -> None:
+    twin = Message(b"picture", DEAD, {"user": "anna"}, message_id="twin")
+    for _ in range(3):
+        await bus.publish("", twin)
+    (letter_id,) = (await seen(bus)).values()
+    assert len([outcome async for outcome in DeadLetters(bus).purge_all([letter_id] * 2, by="o")]) == 2
+    assert list((await seen(bus)).values()) == [letter_id]
+
+
+async def test_what_the_lanes_refuse_stays_and_the_others_go_on(bus: Bus) -> None:
+    await buried(bus, *"ab")
+    ids = (await seen(bus)).values()
+    outcomes = await all_of(DeadLetters(Full(bus)).replay_all(ids, by="o"))
+    assert outcomes == dict.fromkeys("ab", "The lanes don't take it: full")
+    with pytest.raises(Disconnected):
+        await all_of(DeadLetters(Cut(bus)).replay_all(ids, by="o"))
+    assert sorted(await seen(bus)) == ["a", "b"]
+
+
+async def test_what_is_done_with_a_letter_is_told(bus: Bus) -> None:
+    told: list[JobEvent] = []
+
+    def hear(delivery: Delivery) -> None:
+        event = read_event(delivery.message.body)
+        assert isinstance(event, JobEvent)
+        told.append(event)
+
+    await bus.listen([(EVENTS, "job.replayed.*"), (EVENTS, "job.purged.*")], hear)
+    await buried(bus, "a", replays=1)
+    await buried(bus, "b")
+    ids = await seen(bus)
+    await DeadLetters(bus).replay(ids["a"], by="anna@host")
+    await DeadLetters(bus).purge(ids["b"], by="anna@host")
+    await eventually(lambda: len(told) == 2)
+    assert [(event.key, event.job, event.user, event.reason) for event in told] == [
+        ("job.replayed.sketch", "a", "anna", "by anna@host, for the 2nd time"),
+        ("job.purged.sketch", "b", "anna", "by anna@host"),
+    ]
+
+
+async def test_a_letter_whole_is_looked_at_and_stays(bus: Bus) -> None:
+    await buried(bus, "a")
+    letter_id = (await seen(bus))["a"]
+    assert (await DeadLetters(bus).open(letter_id)).body == b"picture of a"
+    assert await seen(bus) == {"a": letter_id}
+
+
+class Full(Bus):
+    """A bus whose lanes take no job."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.__dict__.update(bus.__dict__)
+
+    def publish(self, *_: object, **__: object) -> NoReturn:
+        raise Refused("full")
+
+
+class Cut(Full):
+    """A bus whose connection goes when a job is sent."""
+
+    def publish(self, *_: object, **__: object) -> NoReturn:
+        raise Disconnected("gone")
 
 
 class Refusing(Bus):

@@ -8,7 +8,7 @@ import pytest
 
 from bus.errors import BadInput
 from bus.messages import Job, Message
-from producers.letter import again, letter_of
+from producers.letter import Sieve, again, event_of, letter_of
 
 NOW_MS = 1_800_000_000_000
 HISTORY = '[{"attempt": 3, "at_ms": 7, "vm": "vm1", "problem": "timed-out", "reason": "60 s were not enough"}]'
@@ -98,3 +98,53 @@ def test_what_the_broker_moved_here_itself_tells_where_from_and_when() -> None:
     letter = letter_of(dead(reason=None, dead_ms=None, **broker), NOW_MS)
     assert letter.reason == "The broker took it out of jobs.returned: rejected."
     assert letter.dead_ms == int(at.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("sieve", "takes"),
+    [
+        (Sieve(), True),
+        (Sieve(operation="sketch", user="anna", reason="FAILED", before_ms=9, after_ms=8), True),
+        (Sieve(operation="caption"), False),
+        (Sieve(user="ben"), False),
+        (Sieve(reason="timed-out"), True),
+        (Sieve(reason="timed"), False),
+        (Sieve(before_ms=8), False),
+        (Sieve(after_ms=9), False),
+        (Sieve(after_ms=8), True),
+    ],
+)
+def test_a_sieve_lets_through_what_all_its_parts_do(sieve: Sieve, takes: bool) -> None:
+    assert sieve.takes(letter_of(DEAD, NOW_MS)) is takes
+
+
+def test_a_letter_that_does_not_tell_when_it_died_is_not_meant_by_times() -> None:
+    timeless = letter_of(dead(dead_ms=None), NOW_MS)
+    assert Sieve().takes(timeless)
+    assert not Sieve(before_ms=NOW_MS).takes(timeless)
+    assert not Sieve(after_ms=0).takes(timeless)
+
+
+def test_the_problem_is_that_of_the_latest_attempt_that_had_one() -> None:
+    assert letter_of(DEAD, NOW_MS).problem == "timed-out"
+    assert letter_of(again(DEAD, NOW_MS, by="o"), NOW_MS).problem == "timed-out"
+    assert letter_of(dead(history=None), NOW_MS).problem is None
+
+
+def test_what_is_done_with_it_is_told_with_who_and_how_often() -> None:
+    context = f"00-{'a' * 32}-{'b' * 16}-01"
+    letter = letter_of(dead(traceparent=context, replays=10), NOW_MS)
+    event = event_of(letter, "replayed", 5, by="anna@host")
+    assert (event.key, event.user, event.traceparent) == ("job.replayed.sketch", "anna", context)
+    assert event.reason == "by anna@host, for the 11th time"
+    told = [event_of(letter_of(dead(replays=n), 0), "replayed", 5, by="o").reason for n in (0, 1, 2, 3, 20)]
+    assert [str(reason).split()[-2] for reason in told] == ["1st", "2nd", "3rd", "4th", "21st"]
+    assert event_of(letter, "purged", 5, by="anna@host").reason == "by anna@host"
+
+
+def test_what_died_after_three_replays_needs_someone_who_insists() -> None:
+    assert letter_of(dead(replays=2), NOW_MS).why_not() is None
+    tired = letter_of(dead(replays=3), NOW_MS)
+    assert tired.why_not() == "It was sent again 3 times already and died each time: it failed"
+    assert tired.why_not(force=True) is None
+    assert "Remove it." in str(letter_of(dead(operation="knit"), NOW_MS).why_not(force=True))

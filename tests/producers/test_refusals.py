@@ -21,6 +21,7 @@ from tests.bus.rabbit.foreign import Foreign, Got, eventually, network
 pytestmark = pytest.mark.broker
 
 LANE = "lane.00"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TOPOLOGY = Topology(queues=tuple(Queue(name, {"x-queue-type": "quorum"}) for name in (LANE, DEAD)))
 EXPIRED = Problem.of(Kind.EXPIRED, "It came too late.")
 WORN_OUT = Problem.of(Kind.TOO_MANY_ATTEMPTS, "3 attempts came to nothing.")
@@ -46,7 +47,7 @@ class Counter:
             body=message.body,
             correlation_id=message.correlation_id,
             reply_to=message.reply_to,
-            traceparent="t",
+            traceparent=TRACE,
         )
         self.came.append((self.tickets.hold(delivery), job))
 
@@ -117,7 +118,7 @@ async def test_a_refused_job_is_answered_told_and_settled(counter: Counter, fore
     assert (refusal.problem.slug, refusal.problem.detail) == ("expired", "It came too late.")
     event = await counter.event()
     assert (event.key, event.job, event.user, event.attempt) == ("job.failed.sketch", "j1", "anna", 2)
-    assert (event.problem, event.reason, event.pixels, event.traceparent) == ("expired", "It came too late.", 9, "t")
+    assert (event.problem, event.reason, event.pixels, event.traceparent) == ("expired", "It came too late.", 9, TRACE)
     await counter.settled(foreign)
 
 

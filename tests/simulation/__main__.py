@@ -1,4 +1,4 @@
-"""`python -m tests.simulation compare|scale|herding|fairness`: figures to standard output, plots to a folder."""
+"""`python -m tests.simulation compare|scale|herding|fairness|day`: figures to standard output, plots to a folder."""
 
 import argparse
 import cProfile
@@ -6,9 +6,9 @@ import pstats
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.simulation import experiments, plots, tables
-from tests.simulation.vms import VmSpec, unequal_vms
-from tests.simulation.workloads import Demand
+from producers.simulation.vms import VmSpec
+from tests.simulation import day, experiments, plots, tables
+from tests.simulation.workloads import Demand, unequal_vms
 
 
 def _parsed() -> argparse.Namespace:
@@ -24,7 +24,11 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--speeds", type=_floats, default=[0.5, 2.0], help="of the slowest VM, and of the fastest")
     parser.add_argument("--stragglers", action="store_true", help="a fifth of the VMs turns slow for 20 s (`compare`)")
     parser.add_argument("--seeds", type=_integers, default=[1], help="runs of their own; plots show the first one's")
-    parser.add_argument("--out", type=Path, default=Path("simulation"), help="folder for the plots")
+    parser.add_argument(
+        "--out", type=Path, default=Path("simulation"), help="folder for the plots, or the file of a day"
+    )
+    parser.add_argument("--hours", type=float, default=24.0, help="length of a recorded day")
+    parser.add_argument("--no-cloud", action="store_true", help="record a day without a cloud")
     parser.add_argument("--profile", action="store_true", help="where the processor's time goes, by module")
     return parser.parse_args()
 
@@ -88,6 +92,20 @@ def fairness(args: argparse.Namespace) -> None:
     _say(tables.shares(experiments.fairness(demand, _fleet(args), args.policies)))
 
 
+def recorded_day(args: argparse.Namespace) -> None:
+    """Write a day's recording to the file that --out names, for `overspill replay`."""
+    spec = day.DaySpec(
+        jobs=args.jobs,
+        seconds=args.hours * 3600,
+        vms=args.vms[0],
+        policy=args.policies[0],
+        cloud=not args.no_cloud,
+        seed=args.seeds[0],
+    )
+    day.record(spec, args.out)
+    _say(f"{args.out}: {args.jobs} jobs in {args.hours:g} hours, {args.out.stat().st_size / 1e6:.1f} MB")
+
+
 def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 (a program for the command line)
 
@@ -97,6 +115,7 @@ QUESTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
     "scale": scale,
     "herding": herding,
     "fairness": fairness,
+    "day": recorded_day,
 }
 
 

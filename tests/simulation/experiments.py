@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tests.simulation.clouds import CloudSpec
-from tests.simulation.faults import Fault, stragglers
+from producers.simulation.clouds import CloudSpec
+from producers.simulation.faults import Fault
+from producers.simulation.minds import Mind, dispatcher
+from producers.simulation.scenario import Scenario, capacity
+from producers.simulation.vms import VmSpec
+from producers.simulation.world import run
+from tests.simulation.faults import stragglers
 from tests.simulation.naive import Naive
 from tests.simulation.outcome import Figures, completion_s, figures, jain, seconds_by_user, sent_between_beats
-from tests.simulation.vms import VmSpec, unequal_vms
-from tests.simulation.workloads import Demand, Floats, Ints, workload
-from tests.simulation.world import Mind, Scenario, capacity, dispatcher, run
+from tests.simulation.workloads import Demand, Floats, Ints, Workload, unequal_vms, workload
 
 POLICIES = ("threshold", "least-loaded", "p2c", "predictive")
 
@@ -31,39 +34,48 @@ class Measured:
     rate: float
 
 
-def measure(policy: str, scenario: Scenario, load: float) -> Measured:
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A scenario, and the jobs in it as numbers."""
+
+    scenario: Scenario
+    workload: Workload
+
+
+def measure(policy: str, put: Drawn, load: float) -> Measured:
     """Run a scenario under a policy, `naive` among them."""
     minds: dict[str, Callable[[], Mind]] = {"naive": Naive}
     began = time.process_time()
-    log = run(scenario, minds.get(policy, lambda: dispatcher(policy)))
+    log = run(put.scenario, minds.get(policy, lambda: dispatcher(policy)))
     took = time.process_time() - began
-    vms = scenario.vms
+    vms = put.scenario.vms
     return Measured(
         policy=policy,
         load=load,
         vms=len(vms),
-        figures=figures(log, scenario.workload, sum(vm.slots for vm in vms)),
-        times=completion_s(log, scenario.workload),
+        figures=figures(log, put.workload, sum(vm.slots for vm in vms)),
+        times=completion_s(log, put.workload),
         sent=sent_between_beats(log, len(vms)),
-        rate=len(scenario.workload) / took,
+        rate=len(put.workload) / took,
     )
 
 
 def scenario(
     demand: Demand, vms: tuple[VmSpec, ...], *, faults: Iterable[Fault] = (), cloud: CloudSpec | None = None
-) -> Scenario:
+) -> Drawn:
     """A demand drawn for a fleet."""
-    return Scenario(workload(demand, capacity(vms)), vms, tuple(faults), cloud, seed=demand.seed)
+    drawn = workload(demand, capacity(vms))
+    return Drawn(Scenario(drawn.tasks(), vms, tuple(faults), cloud, seed=demand.seed), drawn)
 
 
-def straggling(demand: Demand, vms: tuple[VmSpec, ...]) -> Scenario:
+def straggling(demand: Demand, vms: tuple[VmSpec, ...]) -> Drawn:
     """A demand drawn for a fleet of which a fifth turns slow for a while."""
     put = scenario(demand, vms)
     slow = stragglers([vm.name for vm in vms], until_s=float(put.workload.arrival_s[-1]), seed=demand.seed)
-    return replace(put, faults=slow)
+    return replace(put, scenario=replace(put.scenario, faults=slow))
 
 
-Draw = Callable[[Demand, tuple[VmSpec, ...]], Scenario]
+Draw = Callable[[Demand, tuple[VmSpec, ...]], Drawn]
 
 
 def compare(
@@ -94,7 +106,7 @@ def fairness(demand: Demand, vms: tuple[VmSpec, ...], policies: Sequence[str]) -
     until_s = float(np.max(put.workload.arrival_s))
     shares = []
     for policy in policies:
-        log = run(put, lambda policy=policy: dispatcher(policy))  # type: ignore[misc]
+        log = run(put.scenario, lambda policy=policy: dispatcher(policy))  # type: ignore[misc]
         seconds = seconds_by_user(log, put.workload, until_s)
         shares.append(Shares(policy, seconds, jain(seconds)))
     return shares

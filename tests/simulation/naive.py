@@ -1,12 +1,12 @@
 """A rule to compare with: the VM whose latest heartbeat told the least CPU takes the job, whatever was sent since."""
 
 from bus.control import Orders
+from bus.copies import like
 from bus.events import AnyEvent, Heartbeat, JobEvent
 from bus.messages import Job
 from bus.topology import vm_queue
 from producers.commands import Arrival, Command, Forward, Held, Moment
 from producers.placement import Wish
-from tests.simulation.copies import like
 
 
 class Naive:
@@ -16,6 +16,9 @@ class Naive:
         self._load: dict[str, float] = {}
         self._placements = 0
         self._template = JobEvent(state="routed", job="0", operation="sketch", at_ms=0, route="vm")
+
+    wake_s = None
+    holds = 0
 
     def activate(self, orders: Orders, places_from_s: float, now: Moment) -> list[Command]:
         """Nothing to learn first."""
@@ -46,4 +49,8 @@ class Naive:
 
     def tick(self, now: Moment) -> list[Command]:
         """It minds no time."""
+        return []
+
+    def wake(self, now: Moment) -> list[Command]:
+        """It asks for no such call."""
         return []

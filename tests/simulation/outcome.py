@@ -1,60 +1,14 @@
-"""What became of the jobs of one run, and what to read out of it."""
+"""What to read out of a run."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from bus.events import JobEvent, RouterStatus, VmEvent
+from producers.simulation.log import Log
 from tests.simulation.workloads import Floats, Ints, Workload
 
 WARM_UP = 0.1
 """Share of jobs, the first, that are left out of a run's figures: nothing is known of the VMs yet."""
-
-
-class Log:
-    """One element a job. Raises AssertionError when a job ends twice."""
-
-    def __init__(self, jobs: int) -> None:
-        self.open = jobs
-        self.last_end_s = 0.0
-        self.cost = 0.0
-        self.placed_s = [np.nan] * jobs
-        self.began_s = [np.nan] * jobs
-        self.ended_s = [np.nan] * jobs
-        self.ran_s = [0.0] * jobs
-        self.vm = [-1] * jobs
-        self.placements = [0] * jobs
-        self.end = [""] * jobs
-        self.problems: dict[str, int] = {}
-        self.forecasts: dict[int, tuple[float, float, float]] = {}
-        """Job -> when it was first told an arrival, from when to when."""
-
-    def placed(self, job: int, vm: int, now: float) -> None:
-        """A job was sent to a VM."""
-        self.placed_s[job], self.vm[job] = now, vm
-        self.placements[job] += 1
-
-    def began(self, job: int, now: float) -> None:
-        """It is being computed."""
-        self.began_s[job] = now
-
-    def ran(self, job: int, vm: int, ran_s: float) -> None:
-        """It was computed, in so many seconds."""
-        self.vm[job], self.ran_s[job] = vm, ran_s
-
-    def ended(self, job: int, now: float, end: str, problem: str | None) -> None:
-        """It was answered."""
-        assert not self.end[job], f"job {job} ended twice: {self.end[job]}, then {end}"
-        self.end[job], self.ended_s[job] = end, now
-        self.last_end_s = now
-        self.open -= 1
-        if problem is not None:
-            self.problems[problem] = self.problems.get(problem, 0) + 1
-
-    def announced(self, event: JobEvent | VmEvent | RouterStatus, now: float) -> None:
-        """The router told something; what it tells of jobs in line is kept."""
-        if isinstance(event, JobEvent) and event.eta_s is not None:
-            self.forecasts.setdefault(int(event.job), (now, *event.eta_s))
 
 
 @dataclass(frozen=True, slots=True)

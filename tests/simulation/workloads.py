@@ -1,10 +1,14 @@
 """Who asks for what, and when: drawn once from a seed, so that every policy is given the same jobs."""
 
 from dataclasses import dataclass
+from random import Random
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from producers.simulation.tasks import Task
+from producers.simulation.vms import VmSpec
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -66,6 +70,19 @@ class Workload:
     def __len__(self) -> int:
         return len(self.arrival_s)
 
+    def tasks(self) -> tuple[Task, ...]:
+        """The same jobs as the simulator takes them."""
+        columns = zip(
+            self.arrival_s.tolist(),
+            (f"u{user}" for user in self.user.tolist()),
+            (OPERATIONS[number] for number in self.operation.tolist()),
+            self.megapixels.tolist(),
+            self.work_s.tolist(),
+            (5 if waited_for else 0 for waited_for in self.interactive.tolist()),
+            strict=True,
+        )
+        return tuple(Task(*column) for column in columns)
+
 
 def workload(demand: Demand, capacity: float) -> Workload:
     """Draw the jobs for a fleet that computes `capacity` seconds of work a second."""
@@ -112,3 +129,13 @@ def _bounded_pareto(uniform: Floats, *, shape: float, low: float, high: float) -
 def _zipf(users: int, exponent: float) -> Floats:
     activity = 1 / np.arange(1, users + 1) ** exponent
     return np.asarray(activity / activity.sum(), np.float64)
+
+
+def unequal_vms(count: int, *, seed: int = 1, speeds: tuple[float, float] = (0.5, 2.0)) -> tuple[VmSpec, ...]:
+    """VMs of speeds between the two, slow ones and fast ones in equal number, with other work of up to 40 %."""
+    random = Random(seed)
+    low, high = speeds
+    return tuple(
+        VmSpec(f"vm{n}", speed=low * (high / low) ** random.random(), background=random.uniform(0, 0.4))
+        for n in range(count)
+    )

@@ -1,7 +1,6 @@
 """How a process of ours stops: in order at the first signal, at once at the second."""
 
 import asyncio
-import logging
 import os
 import signal
 import subprocess
@@ -9,7 +8,7 @@ import sys
 
 import pytest
 
-from telemetry.process import run, set_up_logs, unless_set, until_set
+from telemetry.process import run, unless_set, until_set
 
 PROGRAM = """
 import asyncio
@@ -114,22 +113,9 @@ async def test_a_task_is_cancelled_by_the_stop_and_its_failure_is_not_swallowed(
         await until_set(asyncio.Event(), asyncio.create_task(failing()))
 
 
-def test_pika_is_quiet_in_our_logs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging.getLogger("pika"), "level", logging.NOTSET)
-    set_up_logs("INFO")
-    assert logging.getLogger("pika").getEffectiveLevel() == logging.CRITICAL
-
-
-@pytest.mark.parametrize("library", ["httpx", "httpcore", "google.auth", "gcsfs"])
-@pytest.mark.parametrize(
-    ("ours", "theirs"), [("DEBUG", logging.WARNING), ("INFO", logging.WARNING), ("CRITICAL", logging.CRITICAL)]
-)
-def test_no_library_tells_each_request_or_more_than_we_do(
-    monkeypatch: pytest.MonkeyPatch, library: str, ours: str, theirs: int
-) -> None:
-    for name in ("pika", "gcsfs", "google", "httpcore", "httpx"):
-        monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
-
-    set_up_logs(ours)
-
-    assert logging.getLogger(library).getEffectiveLevel() == theirs
+def test_a_command_says_what_is_grave_enough() -> None:
+    program = 'import logging; from telemetry.process import set_up_logs; set_up_logs("ERROR"); '
+    program += 'logging.warning("not told"); logging.error("told")'
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(" ERROR   told")

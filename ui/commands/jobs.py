@@ -19,6 +19,7 @@ from bus.blobs import Blobs
 from bus.errors import OverspillError, ProblemError
 from bus.messages import ANONYMOUS, Answer
 from bus.problems import Problem
+from telemetry import traces
 from telemetry.process import set_up_logs
 from ui.commands.pictures import Names, expand, params_of, text_of
 from ui.stack.state import broker_url, joined
@@ -64,7 +65,7 @@ def submit(  # noqa: PLR0913 (each argument is an option of the command)
     chosen = settings.load()
     out.mkdir(parents=True, exist_ok=True)
     names = Names(order.images, operation, out)
-    with _reporting(len(order.images), as_json=as_json) as report:
+    with _reporting(len(order.images), as_json=as_json) as report, traces.exported(chosen, "client"):
         for image, outcome in _outcomes(chosen, order, options, window):
             report.tell(result_of(image, outcome, names))
     raise typer.Exit(1 if report.failed else 0)

@@ -10,6 +10,7 @@ import typer
 from bus import settings
 from bus.errors import SetupError
 from telemetry import observed, process
+from telemetry.metrics.families import Program
 from ui.commands import orders
 from ui.stack import extras
 from ui.stack.state import broker_url, joined
@@ -74,7 +75,7 @@ def page() -> None:
     process.run(lambda stop: serve_page(chosen, url, stop))
 
 
-def _ready_to_serve(program: str, **overrides: Any) -> tuple[settings.Settings, str]:
+def _ready_to_serve(program: Program, **overrides: Any) -> tuple[settings.Settings, str]:
     chosen = joined(settings.load(**overrides))
     observed.set_up(chosen, program)
     return chosen, broker_url(chosen)

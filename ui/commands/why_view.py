@@ -7,10 +7,13 @@ from rich.text import Text
 
 from bus.events import Candidate, CloudSeen, JobEvent
 from bus.prices import dollars
-from ui.commands.wording import printable, short
+from ui.commands.wording import printable, short, trace_of
 
-_COLOURS = {"done": "green", "failed": "red", "unanswerable": "red", "retried": "yellow", "parked": "yellow"}
-_ENDS = ("done", "failed", "unanswerable")
+COLOURS = {
+    "done": "green", "failed": "red", "unanswerable": "red", "purged": "red", "retried": "yellow", "parked": "yellow",
+    "replayed": "magenta",
+}  # fmt: skip
+_ENDS = ("done", "failed", "unanswerable", "purged")
 _TOWARDS = ("routed", "sent")
 _INDENT = " " * 12
 _HEAD = ("  VM", "load", "RAM", "age", "held", "room", "end", "verdict")
@@ -47,12 +50,18 @@ def render(told: Sequence[JobEvent]) -> Text:
 def _part(events: Iterable[JobEvent]) -> Iterator[Text]:
     told = list(events)
     yield Text(printable(headline(told)), "bold")
+    yield from (Text(f"{_INDENT}trace {printable(trace)}", "dim") for trace in _traces(told))
     for event in told:
         yield _step(event, (event.at_ms - told[0].at_ms) / 1000)
         if event.policy:
             yield Text(_INDENT + printable(decision(event)), "dim")
         for line in receipt(event):
             yield Text(_INDENT + printable(line))
+
+
+def _traces(told: Sequence[JobEvent]) -> list[str]:
+    """The ids of the traces it is part of, mostly one; a caller who uses an id again begins another."""
+    return list(dict.fromkeys(filter(None, (trace_of(event.traceparent) for event in told))))
 
 
 def headline(told: Sequence[JobEvent]) -> str:
@@ -62,11 +71,13 @@ def headline(told: Sequence[JobEvent]) -> str:
     size = f" of {pixels / 1e6:.1f} megapixels" if pixels else ""
     after = f" after {short((last.at_ms - first.at_ms) / 1000)}" if last is not first else ""
     stands = f"{last.state}{after}" if last.state in _ENDS else f"{last.state}, and no end is told yet"
-    return f"Job {first.job} of {first.user}: {first.operation}{size}, {stands}"
+    replays = sum(event.state == "replayed" for event in told)
+    again = f", sent again out of the dead queue{f' {replays} times' if replays > 1 else ''}" if replays else ""
+    return f"Job {first.job} of {first.user}: {first.operation}{size}{again}, {stands}"
 
 
 def _step(event: JobEvent, at_s: float) -> Text:
-    line = Text(f"{f'{at_s:+.2f} s':>10}  ").append(f"{event.state:<9}", _COLOURS.get(event.state, "cyan"))
+    line = Text(f"{f'{at_s:+.2f} s':>10}  ").append(f"{event.state:<9}", COLOURS.get(event.state, "cyan"))
     return line.append(printable(_and(words(event))))
 
 

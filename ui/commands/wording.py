@@ -1,4 +1,4 @@
-"""Lengths of time as people write them, and text that is safe to show. Pure."""
+"""Lengths of time as people write them, text that is safe to show, and the name of a trace. Pure."""
 
 import re
 
@@ -33,3 +33,9 @@ def short(seconds: float) -> str:
 def printable(text: str) -> str:
     """Text with a mark for each control character: names and reasons come from others, and a terminal obeys them."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def trace_of(traceparent: str | None) -> str | None:
+    """The trace id in a W3C trace context."""
+    parts = (traceparent or "").split("-")
+    return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else None

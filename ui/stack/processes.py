@@ -51,6 +51,14 @@ def free_port() -> int:
     raise SetupError(f"No free port between {_PORTS.start} and {_PORTS.stop}. Stop what listens there.")
 
 
+def free_ports(number: int, *, but: int) -> list[int]:
+    """So many such ports, each another, and none of them `but`. Raises SetupError as `free_port` does."""
+    found = {but}
+    while len(found) <= number:
+        found.add(free_port())
+    return sorted(found - {but})
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only we may read, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

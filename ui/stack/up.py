@@ -12,9 +12,9 @@ from typing import IO
 
 from bus.errors import SetupError
 from bus.settings import Settings
-from ui.stack import cloud, emulator, extras, page, plan, state
+from ui.stack import cloud, emulator, extras, metrics, page, plan, state
 from ui.stack.children import Child, ProgramChild, Say
-from ui.stack.processes import LOOPBACK, free_port, is_free
+from ui.stack.processes import LOOPBACK, free_port, free_ports, is_free
 from ui.stack.ready import Watch
 from ui.stack.servers import Servers
 from ui.stack.supervisor import Supervisor
@@ -73,7 +73,9 @@ class Up:
         chosen = self._servers.spawn(self._settings, self._parts, port)
         # Together with the broker: they load for seconds, and wait for it by themselves.
         addresses = state.addresses(chosen)
-        for program in plan.programs(self._overspill, addresses, self._cores, self._parts, port, self._page):
+        programs = plan.programs(self._overspill, addresses, self._cores, self._parts, port, self._page)
+        ports = dict(zip((program.name for program in programs), free_ports(len(programs), but=port), strict=True))
+        for program in metrics.given(programs, ports, LOOPBACK):
             child = ProgramChild(program, self._environ, self._say)
             self._programs.append(child)
             supervisor.keep(child)
@@ -81,7 +83,7 @@ class Up:
             supervisor.keep(server)
         if not await supervisor.unless_stopped(self._broker_answers(supervisor)):
             return
-        told = {**addresses, **page.address(self._page)}
+        told = {**addresses, **page.address(self._page), **metrics.address(ports, LOOPBACK)}
         self._note(replace(self._stack, environ=told, lacking=list(self._lacking)))
         if await supervisor.unless_stopped(self._ready(chosen, port)):
             self._note(replace(self._stack, ready=True))

@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from telemetry import metrics
 from ui.web.api import compat, faults, health
 from ui.web.api.api import api
 from ui.web.api.schema import BASE
@@ -49,4 +50,4 @@ def add_pages(app: FastAPI, web: Web) -> None:
 
 def guarded(app: FastAPI, web: Web) -> ASGIApp:
     """The application as it meets the world."""
-    return Lingering(Guard(app, web.people))
+    return Lingering(metrics.measured(Guard(app, web.people)))

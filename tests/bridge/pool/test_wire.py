@@ -93,6 +93,13 @@ def test_a_result_becomes_an_answer() -> None:
     assert (answer.vm, answer.model, answer.ran_ms, answer.began_ms) == ("rev-7", "dodge", 2000, NOW_MS - 2000)
 
 
+@pytest.mark.parametrize(("told", "known"), [(TRACE, TRACE), ("garbage", None)])
+def test_the_span_of_a_run_comes_with_its_answer(told: str, known: str | None) -> None:
+    outcome = came(200, b"{}", traceparent=told)
+    assert isinstance(outcome, Answered)
+    assert outcome.parcel.attributes.get("traceparent") == known
+
+
 def test_what_a_result_does_not_tell_is_left_out() -> None:
     outcome = came(200, b"{}", x_overspill_ran_ms="soon")
     assert isinstance(outcome, Answered)

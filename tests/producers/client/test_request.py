@@ -38,10 +38,13 @@ def test_a_plain_job() -> None:
     assert message.headers == {"params": "{}"}
 
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
 def test_every_option_reaches_the_job() -> None:
-    message = message_for({"strength": 0.5}, user="ann", site="local", priority=7, expiration_s=2.5, traceparent="00-1")
+    message = message_for({"strength": 0.5}, user="ann", site="local", priority=7, expiration_s=2.5, traceparent=TRACE)
     job = Job.from_message(message, NOW_MS)
-    assert (job.user, job.site, job.priority, job.traceparent) == ("ann", "local", 7, "00-1")
+    assert (job.user, job.site, job.priority, job.traceparent) == ("ann", "local", 7, TRACE)
     assert job.params == {"strength": 0.5}
     assert message.expiration == "2500"
 

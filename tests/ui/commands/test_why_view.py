@@ -43,6 +43,22 @@ def test_a_job_from_its_line_to_its_end() -> None:
     ]
 
 
+def test_a_dead_job_that_was_sent_again_tells_by_whom_and_its_trace() -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    told = [
+        step("failed", vm="vm1", problem="too-many-attempts", reason="it died", traceparent=f"00-{trace}-01-01"),
+        step("replayed", 60, reason="by anna@host, for the 1st time", traceparent=f"00-{trace}-02-01"),
+    ]
+    assert render(told).plain.splitlines() == [
+        "Job j1 of anna: sketch, sent again out of the dead queue, replayed, and no end is told yet",
+        f"            trace {trace}",
+        "   +0.00 s  failed    on vm1, problem too-many-attempts: it died",
+        "  +60.00 s  replayed  by anna@host, for the 1st time",
+    ]
+    twice = headline([*told, step("replayed", 61), step("purged", 62, reason="by anna@host")])
+    assert twice == "Job j1 of anna: sketch, sent again out of the dead queue 2 times, purged after 1 min 2 s"
+
+
 def test_a_placement_comes_before_what_came_of_it() -> None:
     told = [
         step("waiting"),

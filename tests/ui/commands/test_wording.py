@@ -2,7 +2,7 @@
 
 import pytest
 
-from ui.commands.wording import printable, seconds_of, short
+from ui.commands.wording import printable, seconds_of, short, trace_of
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,11 @@ def test_seconds_are_as_exact_as_they_matter(seconds: float, text: str) -> None:
 
 def test_what_a_terminal_would_obey_is_marked() -> None:
     assert printable("anna\x1b[2J\nöß 猫") == "anna\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}öß 猫"
+
+
+@pytest.mark.parametrize(
+    ("context", "trace"),
+    [(f"00-{'a' * 32}-{'b' * 16}-01", "a" * 32), (None, None), ("", None), ("00-abc-def-01", None), ("a" * 55, None)],
+)
+def test_the_trace_in_a_trace_context(context: str | None, trace: str | None) -> None:
+    assert trace_of(context) == trace

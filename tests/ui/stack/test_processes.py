@@ -15,6 +15,7 @@ from ui.stack.processes import (
     die_with_us,
     end,
     free_port,
+    free_ports,
     is_free,
     kill_group,
     listens,
@@ -113,3 +114,9 @@ def test_a_child_goes_when_its_parent_is_killed() -> None:
 
         # The child holds the other end of the pipe: where the pipe ends, it has ended.
         assert parent.stdout.read() == b""
+
+
+def test_free_ports_differ_from_each_other_and_from_one_that_is_given_away() -> None:
+    ports = free_ports(5, but=free_port())
+    assert len(set(ports)) == 5
+    assert free_ports(0, but=ports[0]) == []

@@ -60,7 +60,10 @@ def test_a_stack_gets_ready_mends_itself_and_leaves_nothing(amqp_url: str, tmp_p
         stack = state.running(tmp_path)
         assert stack is not None
         told = {"AMQP_URL": amqp_url, "OVERSPILL_CLOUD": "none", "OVERSPILL_BLOBS": f"file://{tmp_path}/blobs"}
-        assert stack.environ == told | {"PAGE_URL": stack.environ["PAGE_URL"]}
+        measured = dict(each.split("=", 1) for each in stack.environ["METRICS_URLS"].split(","))
+        assert measured.keys() == started.keys()
+        assert len(set(measured.values())) == len(measured)
+        assert stack.environ == told | {name: stack.environ[name] for name in ("PAGE_URL", "METRICS_URLS")}
         assert serves(stack.environ["PAGE_URL"])
         assert f"up     | page     {stack.environ['PAGE_URL']}/" in until(process, "page     ")
 

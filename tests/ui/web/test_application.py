@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bus.settings import Settings
+from telemetry.metrics.http import Measured
 from ui.web.application import PAGES, guarded, routes
 from ui.web.guard import Guard
 from ui.web.lingering import Lingering
@@ -21,7 +22,8 @@ async def test_the_api_the_login_and_the_rest_each_have_their_place(tmp_path: Pa
         assert {"/health", "/ready", "/sketch", "/remove_bg", "/caption", "/login", "/logout", "/api/v1"} <= paths
         outermost: Any = guarded(app, web)
         assert isinstance(outermost, Lingering)
-        assert isinstance(outermost.app, Guard)
+        assert isinstance(outermost.app, Measured)
+        assert isinstance(outermost.app.app, Guard)
 
 
 @pytest.mark.parametrize("name", PAGES)

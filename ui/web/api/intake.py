@@ -1,11 +1,13 @@
 """One picture and what is to be done with it, from a request to a job of the desk."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from fastapi import Request
 
 from bus.settings import Settings
+from bus.trace_context import readable
 from ui.web.api.asking import order_of
 from ui.web.api.forms import boundary_of
 from ui.web.api.receiving import receive
@@ -41,4 +43,6 @@ async def take(
             fields = {**given, **came.fields, **decided}
             fields.setdefault("name", came.file_name or "")
             await web.people.of(request)  # a login may end while a picture comes
-            return await web.desk.accept(order_of(person, fields, idempotency_key), picture)
+            order = order_of(person, fields, idempotency_key)
+            under = readable(request.headers.get("traceparent"))
+            return await web.desk.accept(replace(order, traceparent=under), picture)

@@ -13,6 +13,8 @@ from bus.messages import Answer
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from bus.rabbit import Bus, Delivery
 from bus.rabbit.consuming import Consumer
+from telemetry import hops
+from telemetry.logs import bound
 from ui.web.jobs import moves
 from ui.web.jobs.book import Book, Ending
 from ui.web.jobs.files import Files
@@ -67,8 +69,9 @@ class Answers:
             self._bus.ack(delivery)
             return
         before = self._busy.get(answer.job)
-        task = self._busy[answer.job] = asyncio.create_task(self._take(delivery, answer, before))
-        task.add_done_callback(partial(self._taken, answer.job))
+        with bound(job=answer.job, trace=answer.traceparent):
+            task = self._busy[answer.job] = asyncio.create_task(self._take(delivery, answer, before))
+            task.add_done_callback(partial(self._taken, answer.job))
 
     def _taken(self, job_id: str, task: "asyncio.Task[None]") -> None:
         if self._busy.get(job_id) is task:
@@ -80,6 +83,10 @@ class Answers:
         """Keep an answer, then ack it. One that came a second time waits until it is known what became of the first."""
         if before is not None:
             await asyncio.wait({before})
+        with hops.receive(answer):
+            await self._receive(delivery, answer)
+
+    async def _receive(self, delivery: Delivery, answer: Answer) -> None:
         delay_s = _FIRST_DELAY_S
         while self._bus.is_live(delivery):  # else it comes again
             try:

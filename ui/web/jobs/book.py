@@ -52,6 +52,10 @@ class Book:
         self._turning = asyncio.Lock()
         """Held while an ended job is opened anew, or removed: not both."""
 
+    def states(self) -> dict[str, int]:
+        """How many jobs under way are in which state; any thread may ask."""
+        return Counter(record.state for record in list(self.under_way.values()))
+
     # -- its own life
 
     async def open(self) -> None:

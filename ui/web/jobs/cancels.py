@@ -63,7 +63,8 @@ class Cancels:
                 # Only now: a job that has ended is not asked about again after a crash.
                 await self._end(record.id)
             except (BusError, sqlite3.Error) as error:
-                log.info("the order to cancel job %s is not taken yet: %s", record.id, error)
+                about = {"job": record.id, "trace": record.traceparent}
+                log.info("the order to cancel job %s is not taken yet: %s", record.id, error, extra=about)
                 await asyncio.sleep(_AGAIN_S)
             else:
                 return

@@ -17,6 +17,7 @@ from bus.rabbit import Bus
 from bus.settings import MIB, Settings
 from bus.topology import Queue, Topology
 from producers.client.store import Store
+from telemetry import metrics
 from ui.web.jobs import moves, rows
 from ui.web.jobs.accepting import Accepting, Bounds, Whole
 from ui.web.jobs.allowances import Allowances, Most
@@ -94,6 +95,7 @@ class Desk:
         await self._progress.start()
         self._ends.push_async_callback(self._progress.close)
         self._begin_sending(Sender(self._bus, self._book, self.files, terms))
+        metrics.watch_page(self._book.states)
 
     def _begin_sending(self, sender: Sender) -> None:
         self._sender = sender

@@ -102,8 +102,8 @@ def moved(record: Record, event: JobEvent, now_ms: int) -> Record:
         return _filled(record, event, now_ms)
     if event.state == "unanswerable":
         return _given_up(record, event.reason, now_ms)
-    if not _is_news(record, event):
-        return record
+    if event.state not in _STEPS or not _is_news(record, event):
+        return record  # that a dead job was replayed or purged is no step of a placement
     return (
         _in_line(record, event, now_ms) if _STEPS[event.state] == _BACK_IN_LINE else _on_its_way(record, event, now_ms)
     )

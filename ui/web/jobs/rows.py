@@ -172,7 +172,8 @@ def _hang_on(connection: sqlite3.Connection, hook: EndHook, record: Record) -> N
     try:
         hook(connection, record)
     except Exception:
-        log.exception("what hangs on the end of job %s failed", record.id)
+        about = {"job": record.id, "trace": record.traceparent}
+        log.exception("what hangs on the end of job %s failed", record.id, extra=about)
         connection.execute("ROLLBACK TO hook")
     connection.execute("RELEASE hook")
 

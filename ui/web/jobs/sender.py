@@ -14,8 +14,11 @@ from bus.messages import Message
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus
 from bus.topology import JOBS
-from producers.client.request import Request, job_message
+from producers.client.request import Request, job_message, under
 from producers.client.store import Store
+from telemetry import hops
+from telemetry.logs import bind, bound
+from telemetry.traces import Span
 from ui.web.jobs import moves
 from ui.web.jobs.book import Book, Ending
 from ui.web.jobs.files import Files
@@ -88,6 +91,8 @@ class Sender:
         self._news = asyncio.Event()
         self._refused: dict[str, _Refusals] = {}
         self._on_their_way: dict[str, asyncio.Task[None]] = {}
+        self._spans: dict[str, Span] = {}
+        """Of jobs tried and not yet taken: however often that is, each has one."""
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -120,12 +125,13 @@ class Sender:
             job_id = await self._next()
             record = self._book.under_way.get(job_id)
             if record is None:
-                self._refused.pop(job_id, None)
+                self._forget(job_id, "it is there no more")
                 continue
             size = max(record.picture.bytes, _LEAST)
             await self._room.take(size)
-            task = self._on_their_way[job_id] = asyncio.create_task(self._carry(job_id))
-            task.add_done_callback(partial(self._carried, job_id, size))
+            with bound(job=job_id, trace=record.traceparent):
+                task = self._on_their_way[job_id] = asyncio.create_task(self._carry(job_id))
+                task.add_done_callback(partial(self._carried, job_id, size))
 
     async def _next(self) -> str:
         while True:
@@ -165,7 +171,10 @@ class Sender:
     async def _send(self, record: Record, now: int) -> None:
         try:
             message = await self._terms.store.sendable(await self._message(record, now), bytes.fromhex(record.id))
-            await self._bus.publish(JOBS, message)
+            span = self._spans.get(record.id) or hops.submit(message, record.created_ms)
+            self._spans[record.id] = span
+            bind(trace=span.traceparent)
+            await self._bus.publish(JOBS, under(message, span.traceparent))
         except BadInput as fault:
             await self._fail(record, fault.problem)
         except FileNotFoundError:
@@ -180,7 +189,7 @@ class Sender:
         return message_of(record, body, self._terms.replies, now)
 
     def _taken(self, job_id: str) -> None:
-        self._refused.pop(job_id, None)
+        self._forget(job_id)
         record = self._book.under_way.get(job_id)  # its answer may have been quicker
         if record is not None:
             self._book.move(moves.sent(record, self._terms.clock_ms()))
@@ -205,7 +214,7 @@ class Sender:
     def _again(self, job_id: str) -> None:
         record, refusals = self._book.under_way.get(job_id), self._refused.get(job_id)
         if record is None:
-            self._refused.pop(job_id, None)
+            self._forget(job_id, "it is there no more")
         else:
             delay_s = refusals.delay_s if refusals else _FIRST_DELAY_S
             asyncio.get_running_loop().call_later(delay_s, self._put_first, record.user, job_id)
@@ -219,8 +228,14 @@ class Sender:
         now = self._terms.clock_ms()
         await self._end(record, partial(moves.failed, problem=told, now_ms=now, kept_ms=self._terms.kept_ms))
 
+    def _forget(self, job_id: str, error: str | None = None) -> None:
+        """A job is not to be sent any more: the broker has it, or there is an `error`."""
+        self._refused.pop(job_id, None)
+        if (span := self._spans.pop(job_id, None)) is not None:
+            span.end(error)
+
     async def _end(self, record: Record, ending: Ending) -> None:
-        self._refused.pop(record.id, None)
+        self._forget(record.id, "it was not sent")
         await self._book.end({record.id: ending})
 
 

@@ -17,6 +17,7 @@ from ui.web.jobs.record import Order
 from ui.web.people.person import NotLoggedIn, Person
 
 ANNA = Person("anna", "user", "session")
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class Page:
@@ -93,6 +94,12 @@ async def test_the_words_of_a_form_and_of_a_path() -> None:
     decided = await taken(page, form, {}, decided={"operation": "sketch"}, idempotency_key="k")
     assert (decided.operation, decided.idempotency_key) == ("sketch", "k")
     assert page.key == "k"
+
+
+@pytest.mark.parametrize(("told", "known"), [(TRACE, TRACE), ("garbage", None), ("", None)])
+async def test_a_job_belongs_to_the_trace_of_its_request(told: str, known: str | None) -> None:
+    sent = httpx.Request("POST", "http://p", content=b"picture", headers={"traceparent": told})
+    assert (await taken(Page(), sent, {"operation": "sketch"})).traceparent == known
 
 
 async def test_who_is_nobody_any_more_when_the_picture_is_here_has_no_job() -> None:

@@ -30,11 +30,12 @@ from ui.web.jobs.desk import Desk
 from ui.web.jobs.record import JOB_BYTES, Change
 
 SOON = 20.0
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 async def test_from_picture_to_result(amqp_url: str, tmp_path: Path) -> None:
     async with desk_at(tmp_path, amqp_url) as desk, Responder(amqp_url) as vms:
-        accepted = await hand_in(desk, traceparent="00-ab-cd-01", params={"format": "png"}, priority=7)
+        accepted = await hand_in(desk, traceparent=TRACE, params={"format": "png"}, priority=7)
         assert accepted.is_new
         assert accepted.record.picture.model_dump() == {
             "bytes": len(PHOTO),
@@ -51,7 +52,7 @@ async def test_from_picture_to_result(amqp_url: str, tmp_path: Path) -> None:
         assert desk.counts("anna").kept_bytes == JOB_BYTES + 2 * len(PHOTO)
     sent = vms.seen[0]
     assert (sent.id, sent.user, sent.priority, sent.params, sent.traceparent) == (
-        *(job.id, "anna", 7, {"format": "png"}, "00-ab-cd-01"),
+        *(job.id, "anna", 7, {"format": "png"}, TRACE),
     )
     assert sent.correlation_id == job.id
     assert sent.deadline_ms is not None

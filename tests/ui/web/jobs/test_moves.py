@@ -1,10 +1,11 @@
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.events import JobState
 from bus.messages import Answer
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from tests.ui.web.jobs.office import NOW, order, record, step
@@ -189,7 +190,7 @@ def test_what_makes_an_order_another_one() -> None:
     assert len({*marks, same, moves.fingerprint(order(), b"2")}) == 7
 
 
-STATES = ["routed", "waiting", "parked", "sent", "running", "retried", "done", "failed", "unanswerable"]
+STATES = get_args(JobState)
 events = st.builds(
     step,
     st.sampled_from(STATES),

@@ -1,0 +1,34 @@
+// Follow what happens, with Node's amqplib: `node listen_amqplib.mjs [--count N] [PATTERN...]`.
+// Needs `npm install` in this folder, and AMQP_URL in the environment.
+//
+// Prints each event's routing key and body; `job.#` (the default) is every step of every job, `vm.heartbeat.*` the
+// pulse of the VMs, `#` everything.
+
+import process from "node:process";
+import { parseArgs } from "node:util";
+import amqplib from "amqplib";
+
+// A listener's queue should have an end: when this program can't keep up, the broker drops the oldest events instead
+// of keeping them all. Jobs never wait for a listener.
+const BOUNDED = { exclusive: true, maxLength: 10_000, arguments: { "x-overflow": "drop-head" } };
+
+const { values, positionals } = parseArgs({ options: { count: { type: "string" } }, allowPositionals: true });
+const patterns = positionals.length ? positionals : ["job.#"];
+let left = Number(values.count ?? Infinity);
+
+const connection = await amqplib.connect(process.env.AMQP_URL ?? "amqp://guest:guest@localhost:5672");
+const channel = await connection.createChannel();
+const { queue } = await channel.assertQueue("", BOUNDED);
+for (const pattern of patterns) await channel.bindQueue(queue, "events", pattern);
+console.error(`listening for ${patterns.join(" ")}`);
+
+await new Promise((resolve, reject) => {
+  const show = (message) => {
+    if (message === null) return reject(new Error("the broker took the queue away"));
+    if (left-- > 0) console.log(message.fields.routingKey, message.content.toString());
+    if (left <= 0) resolve();
+  };
+  channel.consume(queue, show, { noAck: true }).catch(reject);
+  connection.on("close", () => reject(new Error("the connection was lost")));
+});
+await connection.close();

@@ -1,0 +1,10 @@
+from producers.flight.recording import Header, RecordedJob, RecordedState, recording
+
+
+def test_lines_become_lists_in_order_of_time() -> None:
+    header = Header(0, 10)
+    late, early = (RecordedJob(name, "ada", "sketch", at_ms) for name, at_ms in (("late", 9), ("early", 1)))
+    state = RecordedState("vm1", 3, "lost")
+    made = recording(header, [late, state, early])
+    assert (made.header, made.jobs, made.states) == (header, (early, late), (state,))
+    assert (made.vms, made.loads, made.routers, made.clouds) == ((), (), (), ())

@@ -1,0 +1,81 @@
+"""A collector that is down, refuses or sleeps: told once, and waited for by nobody."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.collector import Collector
+from tests.needed import need_package
+from tests.telemetry.test_traces import SERVES
+from tests.tracing import recorded
+
+need_package("opentelemetry.exporter.otlp.proto.http", "traces")
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: E402 (it needs the first)
+from opentelemetry.sdk.trace import ReadableSpan  # noqa: E402
+
+from telemetry.exporting import ToldOnce, resource, to_collector  # noqa: E402
+from telemetry.traces import begin  # noqa: E402
+
+
+@pytest.fixture
+def spans() -> list[ReadableSpan]:
+    with recorded() as seen:
+        begin("run", None, dict).end()
+    return [seen.spans["run"]]
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_before() -> Iterator[None]:
+    exporters = logging.getLogger(OTLPSpanExporter.__module__)
+    sdk = logging.getLogger("opentelemetry.sdk")
+    filters, level = list(exporters.filters), sdk.level
+    yield
+    exporters.filters[:] = filters
+    sdk.setLevel(level)
+
+
+def test_a_collector_that_takes_nothing_is_told_once_and_once_more_when_it_does(
+    spans: list[ReadableSpan], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with Collector(status=400) as collector:
+        exporter = to_collector(collector.url + "/")
+        for status in (400, 400, 200, 200, 403):
+            collector.status = status
+            exporter.export(spans)
+        exporter.shutdown()
+    down, back, down_again = [record.getMessage() for record in caplog.records]
+    assert "spans don't reach the collector of traces" in down
+    assert "400" in down
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT" in down
+    assert back == "spans reach the collector of traces again"
+    assert "403" in down_again
+
+
+def test_who_is_not_there_is_told_too(spans: list[ReadableSpan], caplog: pytest.LogCaptureFixture) -> None:
+    exporter = ToldOnce(OTLPSpanExporter(endpoint="http://127.0.0.1:1/v1/traces", timeout=0.2))
+    exporter.export(spans)
+    assert exporter.force_flush()
+    exporter.shutdown()
+    assert ["spans don't reach" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_process_does_not_wait_for_a_collector_that_sleeps() -> None:
+    with Collector() as collector:
+        collector.awake.clear()
+        command = [sys.executable, "-c", SERVES.format(endpoint=collector.url, spans=10_000)]
+        subprocess.run(command, capture_output=True, check=True, timeout=60, env={})
+        assert collector.batches == 0  # it has not answered yet, and the process is gone
+
+
+def test_a_process_is_called_by_its_program_unless_the_environment_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = resource("vm").attributes
+    assert ours["service.name"] == "overspill-vm"
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "images")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=7")
+    named = resource("vm").attributes
+    assert (named["service.name"], named["service.instance.id"]) == ("images", "7")

@@ -1,0 +1,145 @@
+"""`overspill tail` on a real broker, as a person and as a program runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bus.events import AnyEvent, Heartbeat, JobEvent, event_message, heartbeat_key
+from bus.messages import Message
+from bus.rabbit import Bus
+from bus.topology import EVENTS, HEARTBEATS, shared
+from tests.ui.commands.conftest import PROJECT, Overspill
+
+pytestmark = pytest.mark.broker
+
+
+def step(state: str, job: str = "j1", user: str = "anna", ago_ms: int = 0) -> JobEvent:
+    given = {"state": state, "job": job, "operation": "sketch", "user": user}
+    return JobEvent.model_validate(given | {"at_ms": time.time_ns() // 1_000_000 - ago_ms, "vm": "vm1", "route": "vm"})
+
+
+def beat() -> Heartbeat:
+    now_ms = time.time_ns() // 1_000_000
+    told = {"vm": "vm1", "session": "s", "started_ms": 1, "seq": 1, "at_ms": now_ms, "cores": 2, "slots": 1}
+    return Heartbeat.model_validate(told | {"cpu_percent": 1, "ram_percent": 1})
+
+
+async def tell(url: str, *events: AnyEvent) -> None:
+    async with Bus(url, name="teller", topology=shared()) as bus:
+        for event in events:
+            if isinstance(event, Heartbeat):
+                await bus.publish(HEARTBEATS, event_message(event, heartbeat_key(event.vm)))
+            else:
+                await bus.publish(EVENTS, event_message(event, event.key))
+
+
+@contextmanager
+def tailing(url: str, folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """`overspill tail` in a pipe, listening; ended with Ctrl-C if it is still there."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("OVERSPILL_")}
+    environment |= {"AMQP_URL": url, "PYTHONPATH": str(PROJECT), "OVERSPILL_STATE_DIR": str(folder)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "ui.cli", "tail", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Listening for ")
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def heard(process: "subprocess.Popen[str]") -> dict[str, object]:
+    assert process.stdout is not None
+    told: dict[str, object] = json.loads(process.stdout.readline())
+    return told
+
+
+async def test_what_happens_comes_line_by_line_in_a_pipe(amqp_url: str, tmp_path: Path) -> None:
+    await tell(amqp_url, step("routed", "before"))
+    with tailing(amqp_url, tmp_path) as process:
+        await tell(amqp_url, beat(), step("routed"), step("done"))
+        assert [heard(process)["state"], heard(process)["state"]] == ["routed", "done"]
+    assert process.returncode == 0  # after Ctrl-C
+
+
+async def test_the_past_comes_first_and_nothing_twice(amqp_url: str, tmp_path: Path) -> None:
+    await tell(amqp_url, step("routed", "old", ago_ms=62_000), step("routed"), step("running"))
+    with tailing(amqp_url, tmp_path, "--since", "1m", "job.#") as process:
+        await tell(amqp_url, step("done"))
+        assert [heard(process)["state"] for _ in range(3)] == ["routed", "running", "done"]
+
+
+async def test_a_broken_pipe_ends_it_at_once_and_quietly(amqp_url: str, tmp_path: Path) -> None:
+    with tailing(amqp_url, tmp_path) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(20) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+async def test_a_person_sees_lines_that_end_with_now(overspill: Overspill, amqp_url: str) -> None:
+    hostile = step("failed", "j\x1b[2Jx").model_copy(update={"reason": "\x07ding"})
+    await tell(amqp_url, step("routed"), beat(), step("running", user="ben"), hostile)
+    ran = overspill("tail", "--since", "10m", "--no-follow", "--pretty", "#", url=amqp_url)
+    lines = ran.stdout.splitlines()
+    assert (ran.returncode, ran.stderr, len(lines)) == (0, "", 4)
+    assert lines[0].endswith("j1  sketch of anna  to vm1")
+    assert "heartbeat" in lines[1]
+    assert lines[2].endswith("sketch of ben   on vm1")
+    assert "\x1b" not in ran.stdout
+    assert "\x07" not in ran.stdout
+
+
+async def test_one_user_s_job_is_picked_out(overspill: Overspill, amqp_url: str) -> None:
+    await tell(amqp_url, step("done"), step("done", "j2"), step("failed", user="ben"), beat())
+    ran = overspill("tail", "--since", "1h", "--no-follow", "--user", "anna", "--job", "j1", "--ago", url=amqp_url)
+    assert [(told["job"], told["user"]) for told in map(json.loads, ran.stdout.splitlines())] == [("j1", "anna")]
+
+
+async def test_what_is_no_event_is_named_and_passed_over(overspill: Overspill, amqp_url: str) -> None:
+    async with Bus(amqp_url, name="teller", topology=shared()) as bus:
+        for _ in range(2):
+            await bus.publish(EVENTS, Message(b"hello", "job.hello.world"))
+    await tell(amqp_url, step("done"))
+    ran = overspill("tail", "--since", "1h", "--no-follow", url=amqp_url)
+    assert len(ran.stdout.splitlines()) == 1
+    assert ran.stderr == "What came under job.hello.world is no event of overspill's: passed over.\n"
+
+
+async def test_a_pattern_that_can_not_match_gets_a_hint(overspill: Overspill, amqp_url: str) -> None:
+    ran = overspill("tail", "--since", "1m", "--no-follow", "job.done", url=amqp_url)
+    assert ran.returncode == 0
+    assert "No event can match 'job.done'" in ran.stderr
+    assert "Perhaps 'job.done.*' is meant." in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["--no-follow"], "needs --since"), (["--since", "yesterday"], "as in 24h")]
+)
+def test_what_can_not_be_meant_is_refused_before_anything_is_asked(
+    overspill: Overspill, arguments: list[str], said: str
+) -> None:
+    ran = overspill("tail", *arguments, url="amqp://127.0.0.1:1")
+    assert ran.returncode == 2
+    assert said in ran.stderr
+
+
+def test_no_broker_is_told_with_the_remedy(overspill: Overspill) -> None:
+    ran = overspill("tail", url="amqp://127.0.0.1:1")
+    assert ran.returncode == 1
+    assert "No broker answers at 127.0.0.1:1" in ran.stderr
