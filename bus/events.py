@@ -119,6 +119,9 @@ class JobEvent(WireModel):
     bytes: Count | None = Field(None, description="The picture's size, where it is in the message.")
     priority: int | None = Field(None, ge=0, le=9)
     site: Literal["any", "local"] | None = Field(None, description="`local` kept it off the cloud.")
+    replays: Count | None = Field(
+        None, description="How often it was sent again out of the dead queue, this time included; told with `replayed`."
+    )
     reason: str | None = None
     problem: str | None = Field(None, description="The problem's slug.")
     place: int | None = Field(None, ge=1, le=MOST, description="Place in line, 1 is next; of a job that waits.")

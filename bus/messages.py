@@ -404,6 +404,9 @@ class AnswerHeaders(WireModel):
         None, description="Where the result lies in the blob store, when it is too large for a message; no body then."
     )
     link: str | None = Field(None, description="A link to fetch it by, for as long as it lasts; not every store signs.")
+    replays: int | None = Field(
+        None, description="How often an operator had sent the job again out of the dead queue; absent is never."
+    )
     traceparent: Traceparent = Field(
         None, description="W3C trace context: the latest span of the job, or the caller's."
     )
@@ -436,7 +439,7 @@ class Answer(AnswerHeaders):
             correlation_id=job.correlation_id or job.id,
             content_type=content_type,
             body=body,
-            **{"traceparent": job.traceparent, **headers},
+            **{"replays": job.replays or None, "traceparent": job.traceparent, **headers},
         )
 
     @classmethod

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from bus.copies import like
-from bus.messages import Job
+from bus.messages import Job, Message
 from bus.problems import Kind, Problem
 from bus.settings import Settings
 from bus.topology import CLOUD_KEY, OPERATIONS, parked_queue, vm_of
@@ -149,3 +149,11 @@ def _stays_s(job: Job) -> float:
     """For how long it is not sent into the cloud from which it has just come home."""
     came_home = [told.vm for told in job.history].count(CLOUD_KEY)
     return STAYS_S * 2 ** (came_home - 1) if job.history and job.history[-1].vm == CLOUD_KEY else 0.0
+
+
+def given_back(message: Message) -> Problem:
+    """Why the broker took a job out of its queue."""
+    reason = message.headers.get("x-first-death-reason")
+    if reason == "expired":
+        return Problem.of(Kind.EXPIRED, "The job waited longer than its expiration allows.")
+    return Problem.of(Kind.TOO_MANY_ATTEMPTS, f"The broker gave the job back ({reason}).")

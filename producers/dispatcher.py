@@ -12,7 +12,7 @@ from bus.events import AnyEvent, BridgeStatus, Heartbeat, JobEvent, RouterStatus
 from bus.messages import Job, Message, operation_problem
 from bus.problems import Kind, Problem
 from bus.topology import LANES, OPERATIONS, OVERFLOW, lane, vm_of
-from producers.admission import Admission, Config
+from producers.admission import Admission, Config, given_back
 from producers.ahead import LookAhead
 from producers.cancels import Asked, Cancels
 from producers.cloud import Cloud
@@ -29,8 +29,8 @@ from telemetry.fleet import Change, Fleet
 
 _LANES = frozenset(map(lane, range(LANES)))
 TAKEOVER_S = 3.0
-"""How long a bridge that stands by is given to take over from one that died, before the jobs are taken home: some may be
-in the cloud already, and would run twice."""
+"""How long a bridge that stands by is given to take over from one that died, before its jobs are taken home: some of
+them may be in the cloud already, and would run twice."""
 HELD_AT_MOST_S = 1200.0
 """Brokers close the channel of a consumer that holds a message for half an hour."""
 
@@ -123,11 +123,7 @@ class Dispatcher:
 
     def returned(self, ticket: int, message: Message) -> list[Command]:
         """A delivery from `jobs.returned`: the broker took a job out of its queue."""
-        reason = message.headers.get("x-first-death-reason")
-        if reason == "expired":
-            return [Refuse(ticket, None, Problem.of(Kind.EXPIRED, "The job waited longer than its expiration allows."))]
-        detail = f"The broker gave the job back ({reason})."
-        return [Refuse(ticket, None, Problem.of(Kind.TOO_MANY_ATTEMPTS, detail))]
+        return [Refuse(ticket, None, given_back(message))]
 
     def cancel(self, asked: Asked, now: Moment) -> tuple[list[Command], str]:
         """An order to cancel, and what to tell who gave it. VMs hear it themselves."""
@@ -152,9 +148,8 @@ class Dispatcher:
             case Heartbeat():
                 changes = self._fleet.heard(event, now.mono_s)
                 self._work.keep(event.vm, self._fleet.views(now.mono_s)[event.vm].held)
-                if changes or self._served_by != (self._fleet.stranded, self._fleet.served):
-                    return self._changed(changes, now)
-                return self._pump(now)
+                is_news = changes or self._served_by != (self._fleet.stranded, self._fleet.served)
+                return self._changed(changes, now) if is_news else self._pump(now)
             case JobEvent(route="cloud"):
                 return self._told_of_cloud(event, now)
             case JobEvent() if event.vm is not None:

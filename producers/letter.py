@@ -137,6 +137,7 @@ def event_of(letter: Letter, state: Literal["replayed", "purged"], now_ms: int, 
         operation=letter.operation,
         user=letter.user,
         at_ms=now_ms,
+        replays=letter.replays + 1 if state == "replayed" else None,
         reason=f"by {by}{count}",
         traceparent=letter.traceparent,
     )

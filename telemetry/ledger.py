@@ -43,7 +43,7 @@ class Ledger:
     @property
     def held(self) -> frozenset[str]:
         """Ids of all jobs that take room."""
-        return frozenset(self._listed).union(self._sent)
+        return frozenset(self._listed).union(self._sent) if self._sent else frozenset(self._listed)
 
     @property
     def held_slots(self) -> int:

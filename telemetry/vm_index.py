@@ -64,13 +64,15 @@ class VmIndex:
         self.slots += after.slots
         if before is None:
             self._taking_since[after.name] = after.heard_at
-        has_room = after.room > 0
+        name, has_room = after.name, after.room > 0
         for operation in after.operations:
             offer = self._offers.get(operation) or self._offered(operation)
-            offer.serving[after.name] = after
-            offer.open.pop(after.name, None)
+            offer.serving[name] = after
             if has_room:
-                offer.open[after.name] = after
+                offer.open[name] = after
+                offer.open.move_to_end(name)
+            else:
+                offer.open.pop(name, None)
 
     def _leave(self, before: VmView, after: VmView | None) -> None:
         self.slots -= before.slots

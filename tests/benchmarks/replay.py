@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 
 from producers.flight.files import read
 from producers.flight.outcomes import Times, figures
-from producers.flight.player import as_recorded, play
+from producers.flight.player import as_recorded
 from producers.flight.trust import Errors
 from producers.flight.what_if import WhatIf
 from tests.simulation.day import DaySpec, record
+from ui.replay.running import play_alone
 
 ASKED = (WhatIf(), WhatIf(policy="predictive"), WhatIf(add_vms=1))
 
@@ -47,10 +48,10 @@ def measure(path: Path) -> None:
     print(f"{'recorded':24} {said(was.answer)}, overflow {was.overflow:.1%}")
     for asked in ASKED:
         began = time.process_time()
-        played = figures(play(recording, asked))
+        played = figures(play_alone(recording, asked))
         took_s = time.process_time() - began
         name = asked.said() if asked.changes else "played unchanged"
-        print(f"{name:24} {said(played.answer)}, overflow {played.overflow:.1%}", end="; ")
+        print(f"{name:24} {said(played.answer)}, overflow {played.overflow:.1%}", end="; ", flush=True)
         print(
             f"{took_s:.1f} s of CPU, {len(recording.jobs) / took_s:,.0f} jobs/s, {span_s / took_s:,.0f} times as fast"
         )

@@ -88,7 +88,7 @@ def _check_installed() -> None:
     """Raises SetupError naming what brings the packages that are missing."""
     missing = extras.said_missing("lab")
     if missing:
-        raise SetupError(f"`overspill bench` lacks {missing}.")
+        raise SetupError(f"`overspill bench` needs more than is here: {missing}.")
 
 
 def _meant(read: Callable[..., T], said: object) -> T:

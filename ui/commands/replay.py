@@ -3,19 +3,23 @@
 import json
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 import typer
 from rich.console import Console
 
 from bus.errors import OverspillError
-from producers.flight.files import read
-from producers.flight.recording import Recording
+from bus.settings import Settings
 from producers.flight.what_if import WhatIf
-from producers.placement.policies import POLICIES
-from ui.replay.report import Report, as_json, render, report
-from ui.replay.running import Replayed, replay
 from ui.stack import extras
+
+# What routes is imported when a file is played: other commands don't wait for it.
+if TYPE_CHECKING:
+    from producers.flight.recording import Recording
+    from ui.replay.report import Report
+    from ui.replay.running import Replayed
+
+_POLICIES: Final = ", ".join(get_args(Settings.model_fields["policy"].annotation))
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def replay_file(  # noqa: PLR0913 (each argument is an option of the command)
     file: Annotated[Path, typer.Argument(help="What `overspill record` wrote.")],
     *,
-    policy: Annotated[str | None, typer.Option(help=f"Another policy: {', '.join(POLICIES)}.")] = None,
+    policy: Annotated[str | None, typer.Option(help=f"Another policy: {_POLICIES}.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=100, help="Another CPU threshold, percent.")] = None,
     ram_threshold: Annotated[float | None, typer.Option(min=0, max=100, help="Another one of RAM, percent.")] = None,
     add_vm: Annotated[int, typer.Option(min=0, max=1000, help="So many VMs more, like those there were.")] = 0,
@@ -41,6 +45,8 @@ def replay_file(  # noqa: PLR0913 (each argument is an option of the command)
 
     Without options it is played unchanged, which tells how far a replay of this recording is to be believed.
     """
+    from ui.replay.report import as_json, render, report  # noqa: PLC0415 (see above)
+
     asked = WhatIf(
         policy=policy,
         cpu_threshold=threshold,
@@ -84,7 +90,9 @@ def _positive(text: str) -> float | None:
     return value if 0 < value < math.inf else None
 
 
-def _read(file: Path) -> Recording:
+def _read(file: Path) -> "Recording":
+    from producers.flight.files import read  # noqa: PLC0415 (see above)
+
     try:
         return read(file)
     except OSError as error:
@@ -93,13 +101,15 @@ def _read(file: Path) -> Recording:
         ) from None
 
 
-def _play(recording: Recording, asked: WhatIf) -> Replayed:
+def _play(recording: "Recording", asked: WhatIf) -> "Replayed":
+    from ui.replay.running import replay  # noqa: PLC0415 (see above)
+
     hours = (recording.header.to_ms - recording.header.from_ms) / 3_600_000
     with Console(stderr=True).status(f"Playing {len(recording.jobs):,} jobs of {hours:.1f} h ..."):
         return replay(recording, asked)
 
 
-def _draw(told: Report, played: Replayed, folder: Path) -> None:
+def _draw(told: "Report", played: "Replayed", folder: Path) -> None:
     from ui.replay.plots import draw  # noqa: PLC0415 (an extra brings what it needs)
 
     days = [played.recorded, played.unchanged, *([played.hypothetical] if played.hypothetical is not None else [])]

@@ -35,13 +35,14 @@ def replay(recording: Recording, what_if: WhatIf) -> Replayed:
 
 def _all(recording: Recording, asked: Sequence[WhatIf]) -> list[Day]:
     if len(asked) == 1 or len(recording.jobs) < WORTH_A_PROCESS:
-        return [_play(recording, each) for each in asked]
+        return [play_alone(recording, each) for each in asked]
     with ProcessPoolExecutor(len(asked) - 1, mp_context=get_context("spawn")) as pool:
-        others = [pool.submit(_play, recording, each) for each in asked[1:]]
-        return [_play(recording, asked[0]), *(other.result() for other in others)]
+        others = [pool.submit(play_alone, recording, each) for each in asked[1:]]
+        return [play_alone(recording, asked[0]), *(other.result() for other in others)]
 
 
-def _play(recording: Recording, what_if: WhatIf) -> Day:
+def play_alone(recording: Recording, what_if: WhatIf) -> Day:
+    """Play it in this process. Raises NotPlayable as `replay` does."""
     # A day is a million objects that stay: to look through them for cycles each time takes as long as a decision does.
     before = gc.get_threshold()
     gc.freeze()

@@ -1,7 +1,6 @@
 """What an operator may ask for: drain a VM, pause an operation, look at dead jobs, send one again, remove one."""
 
 import logging
-from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Final, Self
 
 from fastapi import FastAPI, Path, Query
@@ -136,12 +135,8 @@ class _Letters:
 
         A job of this page is under way again with it, and ends by its answer.
         """
-
-        def within(letter: Letter) -> AbstractAsyncContextManager[None]:
-            return self._desk.reopened(letter.user, letter.job, letter.replies)
-
         try:
-            letter = await self._letters.replay(letter_id, by=person.name, force=force, within=within)
+            letter = await self._letters.replay(letter_id, by=person.name, force=force, within=self._desk.reopened)
             return LetterTold.of(letter)
         except NoSuchLetter as error:
             raise Gone(str(error)) from None

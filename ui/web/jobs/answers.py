@@ -20,6 +20,7 @@ from ui.web.jobs.book import Book, Ending
 from ui.web.jobs.files import Files
 from ui.web.jobs.pictures import result_of
 from ui.web.jobs.record import Result
+from ui.web.jobs.replays import Replays
 from ui.web.jobs.sender import Terms
 
 log = logging.getLogger(__name__)
@@ -38,8 +39,9 @@ _LAST_S: Final = 1.0
 class Answers:
     """Consumes the page's reply queue."""
 
-    def __init__(self, bus: Bus, book: Book, files: Files, terms: Terms) -> None:
+    def __init__(self, bus: Bus, book: Book, files: Files, terms: Terms, replays: Replays) -> None:
         self._bus, self._book, self._files, self._terms = bus, book, files, terms
+        self._replays = replays
         self._busy: dict[str, asyncio.Task[None]] = {}
         """The latest task of each job: one at a time, in the order they came."""
         self._claims = asyncio.Semaphore(CLAIMS)
@@ -103,7 +105,9 @@ class Answers:
 
     async def _keep(self, answer: Answer) -> None:
         """End the job that is answered; one that has ended, or is not there any more, is left alone."""
-        if answer.job not in self._book.under_way:
+        await self._replays.answered(answer)
+        record = self._book.under_way.get(answer.job)
+        if record is None or not moves.is_answer_to(record, answer):
             log.debug("ignoring a second answer, or one to a job that was removed: %.80r", answer.job)
             return
         try:

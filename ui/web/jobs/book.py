@@ -15,7 +15,7 @@ from ui.web.jobs.allowances import Allowances
 from ui.web.jobs.database import Database
 from ui.web.jobs.followers import Followers
 from ui.web.jobs.record import Accepted, Change, Record
-from ui.web.jobs.reopening import reopen
+from ui.web.jobs.reopening import owner_of_failed, reopen
 from ui.web.jobs.rows import EndHook, Told, Wanted
 
 log = logging.getLogger(__name__)
@@ -170,14 +170,16 @@ class Book:
     async def reopen(self, user: str, job_id: str, opening: Opening) -> Record | None:
         """Put a user's failed job under way again, on the disk when this returns; returns it as it was before.
 
-        None where there is none that has failed: it is under way, ended otherwise, or removed. Raises sqlite3.Error.
+        None where there is none that has failed: it is under way, ended otherwise, or removed; and where `opening`
+        gives the very same back. Raises sqlite3.Error.
         """
         async with self._turning:
             await self.write()  # what is told late of its end must not come after this
             before = await self.one(user, job_id)
             if before is None or before.state != "failed" or job_id in self.under_way:
                 return None
-            return before if await self._reopen(opening(before)) else None
+            opened = opening(before)
+            return before if opened is not before and await self._reopen(opened) else None
 
     async def _reopen(self, record: Record) -> bool:
         # In memory first: from here on, what is heard of it is written after this.
@@ -229,6 +231,10 @@ class Book:
         """A user's job."""
         record = self.known(job_id) or await self._database.run(rows.one, user, job_id)
         return record if record is not None and record.user == user else None
+
+    async def owner_of_failed(self, job_id: str) -> str | None:
+        """Whose failed job this is."""
+        return await self._database.run(owner_of_failed, job_id)
 
     async def some(self, wanted: Wanted) -> list[Record]:
         """A user's jobs, newest first."""

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from bus.rabbit import Bus
 from bus.settings import MIB, Settings
 from bus.topology import Queue, Topology
 from producers.client.store import Store
+from producers.letter import Letter
 from telemetry import metrics
 from ui.web.jobs import moves, rows
 from ui.web.jobs.accepting import Accepting, Bounds, Whole
@@ -32,6 +33,7 @@ from ui.web.jobs.moves import Spans
 from ui.web.jobs.previews import Previews
 from ui.web.jobs.progress import Progress
 from ui.web.jobs.record import Accepted, Change, Counts, Order, Record, State
+from ui.web.jobs.replays import Replays
 from ui.web.jobs.rows import EndHook, Wanted
 from ui.web.jobs.sender import Sender, Terms
 from ui.web.jobs.upkeep import Upkeep
@@ -63,9 +65,10 @@ class Desk:
         self._book = Book(database, self._allowances, self._followers)
         self._accepting = Accepting(self._book, self.files, self._allowances, _bounds(settings, blobs), self._spans)
         self._cancels = Cancels(bus, self._book, self._spans.kept_ms)
-        self._progress = Progress(bus, self._book)
-        self._upkeep = Upkeep(database, self._book, self.files, self._spans, self._cancels.ask)
         self._whole = Whole()
+        self._replays = Replays(self._book, self._spans, self._whole)
+        self._progress = Progress(bus, self._book, self._replays)
+        self._upkeep = Upkeep(database, self._book, self.files, self._spans, self._cancels.ask)
         self._own_replies = ""
         self._ends = AsyncExitStack()
 
@@ -88,7 +91,7 @@ class Desk:
         await self._upkeep.sweep()
         self._own_replies = await self._replies()
         terms = Terms(self._own_replies, self._store, self._spans.kept_ms)
-        answers = Answers(self._bus, self._book, self.files, terms)
+        answers = Answers(self._bus, self._book, self.files, terms, self._replays)
         # Answers that lie there already come first: what they end need not be sent again.
         await answers.start()
         self._ends.push_async_callback(answers.close)
@@ -216,22 +219,14 @@ class Desk:
 
     # -- opened anew
 
-    @asynccontextmanager
-    async def reopened(self, user: str, job_id: str, replies: str | None) -> AsyncIterator[None]:
-        """While a failed job is sent again, with `replies` for its answer: from its beginning it is under way.
+    def reopened(self, letter: Letter) -> AbstractAsyncContextManager[None]:
+        """While a dead job is sent again: if it is this page's and has failed, it is under way from its beginning.
 
-        It is put back when what is done inside fails. A job that has not failed, was removed, or is not this page's is
-        left alone. Raises sqlite3.Error when the disk does not take it.
+        It is put back when what is done inside fails. Raises sqlite3.Error when the disk does not take it. What is sent
+        again elsewhere is heard of, by its event or its answer.
         """
-        opening = partial(moves.reopened, now_ms=now_ms(), spans=self._spans)
-        ours = replies is not None and replies == self._own_replies
-        before = await self._whole.do(self._book.reopen(user, job_id, opening)) if ours else None
-        try:
-            yield
-        except BaseException:
-            if before is not None:
-                await self._whole.do(self._book.end({job_id: partial(moves.failed_still, before=before)}))
-            raise
+        ours = letter.replies is not None and letter.replies == self._own_replies
+        return self._replays.during(letter.user, letter.job, letter.replays + 1) if ours else nullcontext()
 
     # -- called off and removed
 

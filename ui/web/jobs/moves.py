@@ -3,7 +3,8 @@
 Steps come from routers, VMs and bridges, each with its own way to us, so late and twice. What tells them apart is the
 placement: a step of one that is past is old news, and within the latest one only a later step is news. A job ends once,
 by its answer or by us; whatever is told later fills in what was not known, and changes nothing. Only who sends a failed
-job again, out of the dead queue, opens it anew.
+job again, out of the dead queue, opens it anew. Each time has a number, told by whoever sends it, by the event and by
+the answer: whichever comes first opens the job, and what belongs to a time that is past is old news.
 """
 
 import hashlib
@@ -205,12 +206,17 @@ def cancelled(record: Record, now_ms: int, kept_ms: int) -> Record:
     return failed(record, Problem.of(Kind.CANCELLED, "It was cancelled before it was begun."), now_ms, kept_ms)
 
 
-def reopened(record: Record, now_ms: int, spans: Spans) -> Record:
+def replayed(record: Record, replays: int, now_ms: int, spans: Spans) -> Record:
+    """A failed job that was sent again for the `replays`-th time; the very same when that is no news."""
+    return reopened(record, replays, now_ms, spans) if replays > record.replays else record
+
+
+def reopened(record: Record, replays: int, now_ms: int, spans: Spans) -> Record:
     """A failed job that is sent again: in line as if it had just been sent, and what is told of before is old news."""
     past = record.past if record.placement is None else (*record.past, record.placement)[-_PAST_KEPT:]
     over = dict.fromkeys((*_ANSWERED, "ended_ms", "problem", "placement", "given_up_ms", "given_up_for"))
     times = {"deadline_ms": now_ms + spans.lives_ms, "expires_ms": now_ms + spans.kept_ms}
-    line = {"state": "queued", "step": 0, "past": past, "cancel_asked": False}
+    line = {"state": "queued", "step": 0, "past": past, "cancel_asked": False, "replays": replays}
     return record.model_copy(update={**over, **times, **line, "updated_ms": max(now_ms, record.updated_ms)})
 
 
@@ -231,6 +237,11 @@ def overdue(record: Record, now_ms: int) -> Problem | None:
     if record.state == "running":
         return Problem.of(Kind.TIMED_OUT, "It was begun, and nothing came back in time.", remedy="Try it again.")
     return Problem.of(Kind.EXPIRED, "It waited longer than jobs may.", remedy="Try it again, or later.")
+
+
+def is_answer_to(record: Record, answer: Answer) -> bool:
+    """Whether an answer is to the last time that the job was sent, and no copy of the one it failed by before."""
+    return (answer.replays or 0) >= record.replays
 
 
 def unreadable(answer: Answer) -> Problem:

@@ -1,5 +1,7 @@
 """Hearing how jobs get on: routers, VMs and bridges tell each step, and the book moves with them."""
 
+import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -11,18 +13,26 @@ from bus.rabbit.consuming import Consumer
 from bus.topology import EVENTS
 from ui.web.jobs.book import Book
 from ui.web.jobs.moves import is_of, is_worth_keeping, moved
+from ui.web.jobs.replays import Replays
+
+log = logging.getLogger(__name__)
 
 AHEAD: Final = 20_000
 """Events that wait for us in the broker; beyond that the oldest are dropped."""
 _SHOWN_EVERY_MS: Final = 1000
 """How often a new place in line is shown."""
 
+_Heard = tuple[JobEvent, bytes]
+
 
 class Progress:
     """Listens to the steps of all jobs."""
 
-    def __init__(self, bus: Bus, book: Book, clock_ms: Callable[[], int] = now_ms) -> None:
-        self._bus, self._book, self._clock_ms = bus, book, clock_ms
+    def __init__(self, bus: Bus, book: Book, replays: Replays, clock_ms: Callable[[], int] = now_ms) -> None:
+        self._bus, self._book, self._replays, self._clock_ms = bus, book, replays, clock_ms
+        self._opening: dict[str, asyncio.Task[None]] = {}
+        self._held: dict[str, list[_Heard]] = {}
+        """What was heard of a job while it is opened anew: it moves on from there, not from its old end."""
         self._shown_ms: dict[str, int] = {}
         self._consumer: Consumer | None = None
 
@@ -35,6 +45,8 @@ class Progress:
         if self._consumer is not None:
             await self._bus.cancel(self._consumer)
             self._consumer = None
+        while self._opening:
+            await asyncio.wait(self._opening.values())
 
     def _on_event(self, delivery: Delivery) -> None:
         try:
@@ -45,7 +57,27 @@ class Progress:
             self.heard(event, delivery.message.body)
 
     def heard(self, event: JobEvent, document: bytes) -> None:
-        """Move the job that a step is about, if it is one of ours."""
+        """Move the job that a step is about, if it is one of ours; one that was sent again is opened first."""
+        if event.job in self._held:
+            self._held[event.job].append((event, document))
+        elif event.state == "replayed":
+            self._held[event.job] = [(event, document)]
+            self._opening[event.job] = asyncio.create_task(self._open(event), name="replayed")
+        else:
+            self._move(event, document)
+
+    async def _open(self, event: JobEvent) -> None:
+        try:
+            await self._replays.told(event)
+        except Exception:  # what is held of it must go on
+            log.exception("job %s was sent again, and stays as it is until its answer comes", event.job)
+        del self._opening[event.job]
+        told, *later = self._held.pop(event.job)
+        self._move(*told)
+        for heard in later:
+            self.heard(*heard)
+
+    def _move(self, event: JobEvent, document: bytes) -> None:
         record = self._book.known(event.job)
         if record is None or not is_of(record, event):
             return

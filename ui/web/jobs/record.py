@@ -85,6 +85,8 @@ class Record(BaseModel):
     expires_ms: int
     """When it is removed, unless it is under way."""
     cancel_asked: bool = False
+    replays: int = 0
+    """How often it was sent again out of the dead queue, as far as is known: its end is the answer to the last time."""
 
     place: int | None = None
     eta_s: tuple[float, float] | None = None

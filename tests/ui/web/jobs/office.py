@@ -18,13 +18,16 @@ from bus.settings import Settings
 from bus.topology import Queue, Topology, shared
 from producers.client.store import Store
 from tests.bus.rabbit.foreign import eventually
+from ui.web.jobs.accepting import Whole
 from ui.web.jobs.allowances import Allowances, Most
 from ui.web.jobs.book import Book
 from ui.web.jobs.database import Database
 from ui.web.jobs.desk import Desk
 from ui.web.jobs.files import Files
 from ui.web.jobs.followers import Followers
+from ui.web.jobs.moves import Spans
 from ui.web.jobs.record import JOB_BYTES, Accepted, Order, Picture, Record
+from ui.web.jobs.replays import Replays
 from ui.web.jobs.rows import SCHEMA
 from ui.web.jobs.sender import Terms
 
@@ -140,6 +143,10 @@ class Office:
     @property
     def terms(self) -> Terms:
         return Terms(self.replies, Store(None, 1 << 24), DAY_MS, self.clock)
+
+    @property
+    def replayed(self) -> Replays:
+        return Replays(self.book, Spans(3_600_000, DAY_MS), Whole(), self.clock)
 
     async def add(self, number: int = 1, *, body: bytes | None = PHOTO, **more: Any) -> Record:
         """A job in the book, and its picture on the disk."""

@@ -36,7 +36,7 @@ async def answered(office: Office, job: Record) -> Record:
 
 async def test_what_an_answer_tells_is_kept(amqp_url: str, tmp_path: Path, foreign: Foreign) -> None:
     async with office_at(tmp_path, amqp_url) as office:
-        job, answers = await office.add(), Answers(office.bus, office.book, office.files, office.terms)
+        job, answers = await office.add(), Answers(office.bus, office.book, office.files, office.terms, office.replayed)
         await answers.start()
         answer(foreign, office, job, vm="vm3", route="cloud", ran_ms=5, waited_ms=6, model="m", cost=0.5, attempt=2)
         ended = await answered(office, job)
@@ -59,7 +59,7 @@ async def test_answers_that_are_no_result(
     amqp_url: str, tmp_path: Path, foreign: Foreign, body: bytes, given: dict[str, str], slug: str
 ) -> None:
     async with office_at(tmp_path, amqp_url) as office:
-        job, answers = await office.add(), Answers(office.bus, office.book, office.files, office.terms)
+        job, answers = await office.add(), Answers(office.bus, office.book, office.files, office.terms, office.replayed)
         await answers.start()
         answer(foreign, office, job, body, **given)
         ended = await answered(office, job)
@@ -81,7 +81,7 @@ async def test_a_result_that_is_not_in_the_store(
         for number, (store, slug) in enumerate(zip(stores, ["no-such-claim", "not-ready"], strict=True)):
             job = await office.add(number)
             terms = Terms(office.replies, Store(store, 1000), DAY_MS, office.clock)
-            answers = Answers(office.bus, office.book, office.files, terms)
+            answers = Answers(office.bus, office.book, office.files, terms, office.replayed)
             await answers.start()
             answer(foreign, office, job, b"", claim="results/20300101/" + "a" * 32)
             ended = await answered(office, job)
@@ -94,7 +94,10 @@ async def test_an_answer_that_the_disk_does_not_take_stays_in_its_queue(
     amqp_url: str, tmp_path: Path, foreign: Foreign
 ) -> None:
     async with office_at(tmp_path, amqp_url) as office:
-        job, answers = await office.add(name="x" * 200), Answers(office.bus, office.book, office.files, office.terms)
+        job, answers = (
+            await office.add(name="x" * 200),
+            Answers(office.bus, office.book, office.files, office.terms, office.replayed),
+        )
         await office.limit(1)
         await answers.start()
         answer(foreign, office, job, model="m" * 100_000)
@@ -110,7 +113,7 @@ async def test_a_job_that_we_end_while_its_result_is_fetched_keeps_no_result(
     amqp_url: str, tmp_path: Path, foreign: Foreign
 ) -> None:
     async with office_at(tmp_path, amqp_url) as office:
-        job, answers = await office.add(), Answers(office.bus, office.book, office.files, office.terms)
+        job, answers = await office.add(), Answers(office.bus, office.book, office.files, office.terms, office.replayed)
         ours = partial(moves.cancelled, now_ms=NOW, kept_ms=DAY_MS)
         told = Answer(job=job.id, operation="sketch", content_type="image/png", body=PHOTO)
         await asyncio.gather(answers._keep(told), office.book.end({job.id: ours}))
@@ -131,7 +134,7 @@ async def test_a_fault_of_ours_ends_its_job_and_holds_up_no_other(
     async with office_at(tmp_path, amqp_url) as office:
         jobs = [await office.add(number) for number in range(module.AHEAD + 2)]
         terms = Terms(office.replies, Faulty(None, 1000), DAY_MS, office.clock)
-        answers = Answers(office.bus, office.book, office.files, terms)
+        answers = Answers(office.bus, office.book, office.files, terms, office.replayed)
         for job in jobs:
             answer(foreign, office, job)
         await answers.start()
@@ -148,7 +151,7 @@ async def test_an_answer_whose_job_can_not_even_fail_holds_up_no_other(
     async with office_at(tmp_path, amqp_url) as office:
         odd, fine = await office.add(1), await office.add(2)
         office.book.under_way[odd.id] = odd.model_copy(update={"given_up_for": "\ud800"})
-        answers = Answers(office.bus, office.book, office.files, office.terms)
+        answers = Answers(office.bus, office.book, office.files, office.terms, office.replayed)
         await answers.start()
         answer(foreign, office, odd)
         await eventually(lambda: "has no end" in caplog.text)
@@ -184,7 +187,9 @@ async def test_few_results_of_the_store_are_in_memory_at_a_time(
         jobs = [await office.add(number) for number in range(8)]
         for job in jobs:
             answer(foreign, office, job, b"", claim=claim)
-        answers = Answers(office.bus, office.book, office.files, Terms(office.replies, store, DAY_MS, office.clock))
+        answers = Answers(
+            office.bus, office.book, office.files, Terms(office.replies, store, DAY_MS, office.clock), office.replayed
+        )
         await answers.start()
         assert {(await answered(office, job)).state for job in jobs} == {"done"}
         assert store.most == module.CLAIMS

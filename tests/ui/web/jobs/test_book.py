@@ -191,7 +191,7 @@ async def test_one_that_was_never_opened_closes(tmp_path: Path) -> None:
         assert record().id not in office.book.under_way
 
 
-OPEN = partial(moves.reopened, now_ms=NOW + 2, spans=moves.Spans(3_600_000, DAY_MS))
+OPEN = partial(moves.reopened, replays=1, now_ms=NOW + 2, spans=moves.Spans(3_600_000, DAY_MS))
 
 
 async def test_a_failed_job_is_opened_anew_and_ends_again(tmp_path: Path) -> None:

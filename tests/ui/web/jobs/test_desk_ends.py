@@ -6,14 +6,21 @@ import pytest
 
 from bus.errors import BadInput, Disconnected
 from bus.events import event_message
+from bus.messages import Message
 from bus.replies import send_answer
 from bus.topology import CONTROL, EVENTS
+from producers.letter import Letter, letter_of
 from tests.bus.rabbit.foreign import Foreign, eventually
 from tests.producers.client.responder import Responder, complaint, echo
-from tests.ui.web.jobs.office import NOWHERE, book_of, desk_at, hand_in, queued, refused, step
+from tests.ui.web.jobs.office import NOW, NOWHERE, PHOTO, book_of, desk_at, hand_in, queued, refused, step
 from ui.web.jobs.record import Change
 
 SOON = 20.0
+
+
+def letter(job_id: str, replies: str | None, user: str = "anna") -> Letter:
+    """A job that died, as the dead queue has it."""
+    return letter_of(Message(PHOTO, "sketch", {"user": user}, message_id=job_id, reply_to=replies), NOW)
 
 
 async def test_what_was_not_sent_is_cancelled_at_once(tmp_path: Path) -> None:
@@ -68,18 +75,19 @@ async def test_a_failed_job_that_is_sent_again_ends_by_its_answer(amqp_url: str,
         desk.at_end(lambda _db, job: ends.append(job.state))
         job = await desk.ended("anna", (await hand_in(desk)).record.id, SOON)
         replies = vms.seen[0].reply_to or ""
-        for elsewhere in ("ben", replies), ("anna", "somebody's"), ("anna", None):
-            async with desk.reopened(elsewhere[0], job.id, elsewhere[1]):
+        for user, elsewhere in ("ben", replies), ("anna", "somebody's"), ("anna", None):
+            async with desk.reopened(letter(job.id, elsewhere, user)):
                 assert await desk.get("anna", job.id) == job
         with desk.follow("anna", job.id) as changes:
-            async with desk.reopened("anna", job.id, replies):
+            async with desk.reopened(letter(job.id, replies)):
                 change = await anext(changes)
                 opened = await desk.get("anna", job.id)
                 assert isinstance(change, Change)
                 assert (change.record, change.id) == (opened, await desk.last_change("anna"))
                 assert opened is not None
                 assert (opened.state, opened.problem, opened.ended_ms) == ("queued", None, None)
-                send_answer(vms.bus, echo(vms.seen[0])[0].to_message(replies))
+                for sent in vms.seen[0], vms.seen[0].model_copy(update={"replays": 1}):
+                    send_answer(vms.bus, (echo if sent.replays else complaint)(sent)[0].to_message(replies))
         ended = await desk.ended("anna", job.id, SOON)
         assert (ended.state, ended.problem) == ("done", None)
     assert ends == ["failed", "done"]
@@ -89,7 +97,7 @@ async def test_a_job_that_can_not_be_sent_again_after_all_is_put_back(amqp_url: 
     async with desk_at(tmp_path, amqp_url) as desk, Responder(amqp_url, complaint) as vms:
         job = await desk.ended("anna", (await hand_in(desk)).record.id, SOON)
         with pytest.raises(Disconnected):
-            async with desk.reopened("anna", job.id, vms.seen[0].reply_to):
+            async with desk.reopened(letter(job.id, vms.seen[0].reply_to)):
                 raise Disconnected("gone")
         after = await desk.get("anna", job.id)
         assert after is not None

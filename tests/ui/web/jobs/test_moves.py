@@ -242,11 +242,27 @@ def test_a_failed_job_that_is_sent_again_begins_anew() -> None:
         "cost": 0.1,
     }
     job = moves.failed(record(state="running", cancel_asked=True, **told), problem, NOW, 5)
-    opened = moves.reopened(job, NOW + 7, Spans(100, 1000))
-    assert opened == record(
-        state="queued", past=("p1", "p2"), deadline_ms=NOW + 107, expires_ms=NOW + 1007, updated_ms=NOW + 7
-    )
+    line: dict[str, Any] = {"state": "queued", "past": ("p1", "p2"), "replays": 1}
+    opened = moves.reopened(job, 1, NOW + 7, Spans(100, 1000))
+    assert opened == record(**line, deadline_ms=NOW + 107, expires_ms=NOW + 1007, updated_ms=NOW + 7)
     assert moved(opened, step("running", "p2"), NOW + 8) == opened  # of the placement that failed
     assert moved(opened, step("routed", "p3", vm="vm2"), NOW + 8).vm == "vm2"
-    assert moves.reopened(moves.failed(record(), problem, NOW, 5), NOW, Spans(100, 1000)).past == ()
+    assert moves.reopened(moves.failed(record(), problem, NOW, 5), 1, NOW, Spans(100, 1000)).past == ()
     assert moves.failed_still(opened, job) == job.model_copy(update={"updated_ms": NOW + 7})
+
+
+def test_each_time_that_a_job_is_sent_again_counts_once() -> None:
+    spans, problem = Spans(100, 1000), Problem.of(Kind.OPERATION_FAILED, "No.")
+    failed = moves.failed(record(), problem, NOW, 5)
+    first = moves.replayed(failed, 1, NOW, spans)
+    assert (first.state, first.replays) == ("queued", 1)
+    failed_again = moves.failed(first, problem, NOW, 5)
+    assert moves.replayed(failed_again, 1, NOW, spans) is failed_again
+    assert moves.replayed(failed_again, 2, NOW, spans).replays == 2
+
+
+def test_a_copy_of_the_answer_that_a_job_failed_by_is_no_answer_to_the_next_time() -> None:
+    opened = record(state="queued", replays=1)
+    told = [moves.is_answer_to(opened, answer(replays=replays)) for replays in (None, 1, 2)]
+    assert told == [False, True, True]
+    assert moves.is_answer_to(record(), answer())

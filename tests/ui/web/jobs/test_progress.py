@@ -18,7 +18,7 @@ async def test_steps_of_our_jobs_are_heard_and_all_else_passed_over(
     amqp_url: str, tmp_path: Path, foreign: Foreign
 ) -> None:
     async with office_at(tmp_path, amqp_url) as office:
-        job, progress = await office.add(), Progress(office.bus, office.book, office.clock)
+        job, progress = await office.add(), Progress(office.bus, office.book, office.replayed, office.clock)
         await progress.start()
         running = step("running", "p1").model_copy(update={"job": job.id})
         strangers = [running.model_copy(update={"job": "x"}), running.model_copy(update={"user": "ben"})]
@@ -34,7 +34,7 @@ async def test_steps_of_our_jobs_are_heard_and_all_else_passed_over(
 
 async def test_a_new_place_in_line_is_shown_once_a_second_and_not_kept(tmp_path: Path) -> None:
     async with office_at(tmp_path, NOWHERE, connect=False) as office:
-        job, progress = await office.add(), Progress(office.bus, office.book, office.clock)
+        job, progress = await office.add(), Progress(office.bus, office.book, office.replayed, office.clock)
         places, shown = iter(range(100, 1, -1)), []
         with office.book._followers.follow("anna") as changes:
             for passed_ms in [0, 500, 400, 200, 1000]:
@@ -53,7 +53,7 @@ async def test_a_new_place_in_line_is_shown_once_a_second_and_not_kept(tmp_path:
 
 async def test_of_jobs_that_end_unheard_nothing_is_remembered(tmp_path: Path) -> None:
     async with office_at(tmp_path, NOWHERE, connect=False) as office:
-        progress = Progress(office.bus, office.book, office.clock)
+        progress = Progress(office.bus, office.book, office.replayed, office.clock)
         in_line = [step("waiting", place=9), step("waiting", place=8)]
         for number in range(5):
             heard(office, progress, await office.add(number, body=None), *in_line)
@@ -64,7 +64,7 @@ async def test_of_jobs_that_end_unheard_nothing_is_remembered(tmp_path: Path) ->
 
 async def test_an_event_that_says_nothing_new_is_kept_all_the_same(tmp_path: Path) -> None:
     async with office_at(tmp_path, NOWHERE, connect=False) as office:
-        job, progress = await office.add(), Progress(office.bus, office.book, office.clock)
+        job, progress = await office.add(), Progress(office.bus, office.book, office.replayed, office.clock)
         heard(office, progress, job, step("running", "p1"), step("routed", "p1"))
         assert office.book.under_way[job.id].state == "running"
         assert [step_["state"] for step_ in map(parsed, await office.book.events(job.id))] == ["running", "routed"]
