@@ -1,5 +1,6 @@
 # One image for every part of overspill; what a machine computes with comes as EXTRAS: none for a router, "vm" for a VM,
-# "service" for a bridge or a cloud service, "page" for the page, and "remove-background" or "caption" beside these for what they need.
+# "service" for a bridge or a cloud service, "page" for the page, and "remove-background" or "caption" beside these for what they need;
+# "traces" beside any, where traces are sent to a collector.
 #
 # Behind a mirror: PYTHON_IMAGE names the base image, and pip's own variables below name the package index. They are
 # arguments of the build stage alone, so no address of yours is left in the image.

@@ -83,6 +83,8 @@ class Service:
             job = _job(request, operation, await read_upload(request, self._most_bytes))
             with hops.run(job, self._computing.vm, None) as span, bound(job=job.id):
                 kept = await self._run(job, request.headers.get("link"))
+                if (problem := problem_of(kept)) is not None:
+                    span.fail(problem.slug)
                 log.info("%s: answered after %s ms", operation, kept.headers.get("ran_ms", 0))
         return _answered(kept, span.traceparent)
 

@@ -1,11 +1,16 @@
 """The settings of metrics, traces and logs; `bus.settings.Settings` holds them with the rest. Pure."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings
 
 LogFormat = Literal["plain", "json"]
+
+
+def _unset_if_empty(value: Any) -> Any:
+    """As OpenTelemetry has it, an empty variable is one that is not set."""
+    return None if value == "" else value
 
 
 class TelemetrySettings(BaseSettings):
@@ -20,7 +25,7 @@ class TelemetrySettings(BaseSettings):
     )
     metrics_host: str = Field("127.0.0.1", description="The address the metrics are told on.")
     log_format: LogFormat = Field("plain", description="`plain` lines for people, or one `json` object a line.")
-    otel_exporter_otlp_endpoint: str | None = Field(
+    otel_exporter_otlp_endpoint: Annotated[str | None, BeforeValidator(_unset_if_empty)] = Field(
         None,
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
         description="The OpenTelemetry collector that traces go to, over HTTP: `http://127.0.0.1:4318`. Unset: trace "

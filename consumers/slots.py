@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 
 from bus.messages import Job
@@ -110,7 +111,8 @@ class Slots:
 
     def _restart(self, child: Child) -> None:
         if not self._stopped:
-            keep(asyncio.create_task(self._start(child)), self._restarts)
+            # In a context of its own: what is logged of it is not about the job that found it gone.
+            keep(asyncio.create_task(self._start(child), context=Context()), self._restarts)
 
     async def _start(self, child: Child) -> Served:
         for tries in itertools.count():

@@ -53,6 +53,14 @@ class Words:
         return Words(tuple(word for word in self.all if word.status.state == "ready"))
 
     @cached_property
+    def _served(self) -> frozenset[str]:
+        return frozenset(operation for word in self.all for operation in word.status.operations)
+
+    @cached_property
+    def _serves_all(self) -> bool:
+        return not self.all or any(not word.status.operations for word in self.all)
+
+    @cached_property
     def since(self) -> Counts:
         """What had been counted when the oldest of them was heard."""
         return min((word.counts for word in self.all), key=lambda counts: counts.sent, default=Counts())
@@ -71,8 +79,7 @@ class Words:
 
     def serve(self, operation: str) -> bool:
         """Whether one of them serves it; who names no operations serves all, and where no word counts it is hoped."""
-        told = [word.status.operations for word in self.all]
-        return not told or any(operation in operations or not operations for operations in told)
+        return self._serves_all or operation in self._served
 
 
 class Bridges:

@@ -14,13 +14,12 @@ A VM's factor is told relative to the mean of all VMs heard of, whichever ran mo
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import exp, log, log2, sqrt
 from types import MappingProxyType
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """Seconds that half, and that nine of ten, such runs keep within."""
 
     p50: float
@@ -100,10 +99,7 @@ class _Curve:
         self._typical_ratio = 1.0
         self._variance = _SPREAD**2
         self._runs = _SPREAD_WEIGHS
-
-    @property
-    def p90_to_p50(self) -> float:
-        return exp(_P90 * sqrt(self._variance))
+        self.p90_to_p50 = exp(_P90 * _SPREAD)
 
     @property
     def centre(self) -> float:
@@ -160,6 +156,7 @@ class _Curve:
         self._runs += 1
         variance = self._variance + (squared - self._variance) * max(_VARIANCE_RATE, 1 / self._runs)
         self._variance = max(variance, _LEAST_VARIANCE)
+        self.p90_to_p50 = exp(_P90 * sqrt(self._variance))
 
     def _learn_factor(self, vm: str, rest: float) -> float:
         own = self._factors.pop(vm, None)

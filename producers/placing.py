@@ -1,6 +1,6 @@
 """Placing one job of the line: what is chosen for it, and what that changes in the router's books. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bus.copies import like
 from bus.events import CloudSeen, JobEvent
@@ -63,9 +63,9 @@ class Placer:
         cloud = self._seen(held, now_s)
         if wish.slots > 1:
             # Single slots are taken as they come free, so one that needs several might wait for ever.
-            wish = replace(wish, slots=max(1, wish.slots - int((now_s - held.arrived_s) / SLOT_PATIENCE_S)))
+            wish = wish._replace(slots=max(1, wish.slots - int((now_s - held.arrived_s) / SLOT_PATIENCE_S)))
         if self._looks_back:
-            wish = replace(wish, behind_s=max(0.0, behind_s))
+            wish = wish._replace(behind_s=max(0.0, behind_s))
         choice = placement.place(wish, self._known, self._rules, cloud, now_s)
         if isinstance(choice, Park) and self._will_overflow(held, now_s):
             return Wait(f"{choice.reason}; the cloud: {cloud.why}")

@@ -1,15 +1,14 @@
 """What runs where: the jobs placed and not ended, and when a slot will be free. Pure; times are seconds."""
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import inf
+from typing import NamedTuple
 
 from producers.estimates import Range
 
 
-@dataclass(frozen=True, slots=True)
-class Outstanding:
+class Outstanding(NamedTuple):
     """A job placed on a VM: whose, what, and how long it is expected to run from when it begins."""
 
     placement: str
@@ -102,7 +101,8 @@ class Work:
 
     def keep(self, vm: str, held: Container[str]) -> None:
         """Forget the jobs of `vm` that are not among those it still holds: their ends were not told."""
-        for placement in [placement for placement in self._vms.get(vm, ()) if placement not in held]:
+        line = self._vms.get(vm)
+        for placement in [placement for placement in line if placement not in held] if line else ():
             self.ended(placement)
 
     def wait_s(self, vm: str, slots: int, now: float) -> float:

@@ -48,7 +48,8 @@ class Ledger:
     @property
     def held_slots(self) -> int:
         """Slots that they take together; one for each job known only from a beat."""
-        return len(self._listed) + len(self._sent) + sum(self._more.values())
+        held = len(self._listed) + len(self._sent)
+        return held + sum(self._more.values()) if self._more else held
 
     @property
     def unlisted(self) -> int:

@@ -8,7 +8,8 @@ from telemetry.metrics.families import Program
 def set_up(settings: Settings, program: Program) -> None:
     """`program` is what the process is, and what its lines, figures and spans call it.
 
-    Raises SetupError when the port for metrics is taken, or a package for traces is missing.
+    Raises SetupError when the port for metrics is taken, or a variable for traces is wrong. Without the packages for
+    traces it goes on without them, and the log says so.
     """
     logs.set_up(settings, program)
     metrics.serve(settings, program)

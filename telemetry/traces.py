@@ -146,13 +146,23 @@ def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
 # -- set-up
 
 
-def set_up(settings: Settings, program: str) -> None:
+_MISSING: Final = "No trace is exported: OTEL_EXPORTER_OTLP_ENDPOINT is set, and a package that it takes is missing"
+Warn = Callable[[str], None]
+
+
+def set_up(settings: Settings, program: str, warn: Warn = log.warning) -> None:
     """Export the spans of this process, which is called `program`, if the settings name a collector.
 
-    OpenTelemetry's own variables hold as well. Raises SetupError when its packages are missing, or a variable is wrong.
+    OpenTelemetry's own variables hold as well. Where its packages are missing `warn` is told so, and nothing is
+    exported: the variable may be a whole cluster's, and jobs matter more. Raises SetupError when a variable is wrong.
     """
-    if settings.otel_exporter_otlp_endpoint is not None:
-        use(_exporting(settings.otel_exporter_otlp_endpoint, program))
+    endpoint = settings.otel_exporter_otlp_endpoint
+    if endpoint is None:
+        return
+    try:
+        use(_exporting(endpoint, program))
+    except ImportError as error:
+        warn(f"{_MISSING} ({error}): pip install 'overspill[traces]', or unset it.")
 
 
 def use(provider: "TracerProvider | None") -> None:
@@ -177,9 +187,9 @@ def flush() -> None:
 
 
 @contextmanager
-def exported(settings: Settings, program: str) -> Iterator[None]:
+def exported(settings: Settings, program: str, warn: Warn) -> Iterator[None]:
     """Export the spans made inside, as `set_up` does; for a command that doesn't serve."""
-    set_up(settings, program)
+    set_up(settings, program, warn)
     try:
         yield
     finally:
@@ -187,16 +197,12 @@ def exported(settings: Settings, program: str) -> Iterator[None]:
 
 
 def _exporting(endpoint: str, program: str) -> "TracerProvider":
-    try:
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 (only where spans are exported)
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    """Raises ImportError when a package is missing, SetupError when a variable is wrong."""
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 (only where spans are exported)
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-        from telemetry.exporting import resource, to_collector  # noqa: PLC0415
-    except ImportError as error:
-        raise SetupError(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT is set, and a package for traces is missing ({error}): "
-            "pip install 'overspill[traces]', or unset it."
-        ) from None
+    from telemetry.exporting import resource, to_collector  # noqa: PLC0415
+
     try:
         # An address for traces alone is OpenTelemetry's to read, and comes before the common one.
         exporter = to_collector(None if "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in os.environ else endpoint)

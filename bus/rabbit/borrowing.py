@@ -17,7 +17,8 @@ from bus.rabbit.session import Session, asking, fail, shut
 
 _ANSWERS_WITHIN_S: Final = 15.0
 _ENDS_WITHIN_S: Final = 3.0
-_DELIVERIES: Final = "x-delivery-count"
+_COUNTS: Final = frozenset({"x-delivery-count", "x-acquired-count"})
+"""Headers by which a broker counts its own looks; the second since RabbitMQ 4.3. What is looked at stays the same."""
 _Got = tuple[int, Message] | None
 
 
@@ -62,7 +63,7 @@ class Loan:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED, timeout=_ENDS_WITHIN_S)
 
     def _got(self, _channel: Channel, method: Basic.GetOk, properties: BasicProperties, body: bytes) -> None:
-        properties.headers = {name: value for name, value in (properties.headers or {}).items() if name != _DELIVERIES}
+        properties.headers = {name: value for name, value in (properties.headers or {}).items() if name not in _COUNTS}
         self._told((method.delivery_tag, message_of(method.routing_key, properties, body)))
 
     def _told(self, got: _Got) -> None:

@@ -51,6 +51,7 @@ _EMPTY_S: Final = 1.0
 _STALLED_S: Final = 15.0
 _NOTHING_SINCE_S: Final = 5.0
 _AGAIN_S: Final = 0.2
+_LOOK_AGAIN_S: Final = 2.0
 _FORGIVEN: Final = 100
 """Tries on which the broker may say that a stream can't be read, after it once could."""
 _SKIPPED: Final = 16
@@ -105,18 +106,22 @@ async def follow(
     `sessions` gives the session of the moment, as soon as there is one. The beginning is exact as of `replay`.
     """
     place = _Place(since_ms)
+    told = False
     while True:
         try:
             session = await sessions()
             async with _reading(session, stream, await place.start(session, stream), wanted) as reader:
-                heard.begun()
-                while await reader.more(None):
+                if not told:
+                    heard.begun()
+                told = True
+                while await reader.more(place.patience_s):
                     found = reader.taken()
                     if missed := place.passed(reader):
                         heard.missed(missed)
                     for message in found:
                         yield message
         except (BusError, TimeoutError) as error:
+            told = False
             place.forgive(error)
             await asyncio.sleep(_AGAIN_S)  # a session that just ended may still be the one of the moment
 
@@ -128,7 +133,13 @@ class _Place:
         self._since_ms = since_ms
         self._next: int | None = None
         """The number of the next message, once known."""
+        self._seems_empty = False
         self._faults = 0
+
+    @property
+    def patience_s(self) -> float | None:
+        """How long to wait for the next message before it is asked again where to read from; None is for ever."""
+        return _LOOK_AGAIN_S if self._seems_empty else None
 
     async def start(self, session: Session, stream: str) -> int | datetime:
         """Where to read from in this session."""
@@ -136,14 +147,16 @@ class _Place:
             return datetime.fromtimestamp(self._since_ms / 1000, UTC)
         last = await _last_offset(session, stream, expected=-1 if self._next is None else self._next - 1)
         # A stream that was made anew begins at 0 again, and would give nothing until it is as long as the old one.
-        # One that seems empty may only have been slow to answer: what it had must not be told twice.
+        # One that seems empty may be new, or only have been slow to answer: what it had must not be told twice. So it
+        # is looked at again until it tells; if it is new, all that is in it came after.
         if self._next is None or -1 < last < self._next - 1:
-            self._next = last + 1
+            self._next = 0 if self._seems_empty else last + 1
+        self._seems_empty = last < 0 < self._next
         return self._next
 
     def passed(self, reader: "_Reader") -> int:
         """What came so far is handed over; returns how many messages were gone before they could be read."""
-        self._next, self._faults = reader.offset + 1, 0
+        self._next, self._faults, self._seems_empty = reader.offset + 1, 0, False
         missed, reader.missed = reader.missed, 0
         return missed
 

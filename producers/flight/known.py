@@ -13,6 +13,8 @@ from producers.flight.speeds import Run, Speeds
 from producers.simulation.clouds import PRICES
 
 CLOUD: Final = "the cloud"
+MOST_VMS: Final = 1000
+"""Of more, a replay would take longer than anybody waits."""
 
 
 class NotPlayable(OverspillError):
@@ -38,9 +40,13 @@ class Known:
 
 
 def known(recording: Recording) -> Known:
-    """Learn from the recording. Raises NotPlayable when there are no jobs in it."""
+    """Learn from the recording. Raises NotPlayable when there are no jobs in it, or more VMs than can be played."""
     if not recording.jobs:
         raise NotPlayable("There are no jobs in this recording. Record while some are sent: overspill record FILE.")
+    latest = _latest(recording.vms)
+    if len(latest) > MOST_VMS:
+        few = f"{MOST_VMS:,} can be played"
+        raise NotPlayable(f"There are {len(latest):,} VMs in this recording, and {few}: record a time with fewer.")
     runs: dict[bool, list[Run]] = {False: [], True: []}
     for job in recording.jobs:
         seconds = ran_for_s(job)
@@ -50,7 +56,7 @@ def known(recording: Recording) -> Known:
     spent = sum(job.cost or 0.0 for job in recording.jobs)
     busy_s = sum(run.seconds for run in runs[True])
     second = spent / busy_s if busy_s else PRICES.second
-    fleet = tuple((vm, presence(recording, vm.vm)) for vm in _latest(recording.vms))
+    fleet = tuple((vm, presence(recording, vm.vm)) for vm in latest)
     return Known(recording, Speeds(runs[False]), Speeds(runs[True]), second, fleet)
 
 

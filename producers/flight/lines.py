@@ -13,6 +13,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from bus.errors import OverspillError
+from bus.messages import MOST
+from producers.flight.credible import LONGEST_MS, is_credible
 from producers.flight.recording import (
     VERSION,
     Header,
@@ -75,6 +77,7 @@ class Reading:
     _end: dict[str, Any] | None = None
     _missing: list[str] = field(default_factory=list)
     _strange: int = 0
+    _untrue: int = 0
     _count: int = 0
     _strings: dict[str, str] = field(default_factory=dict)
 
@@ -116,7 +119,7 @@ class Reading:
             detail = f"It is of version {told.get('version')!r}, this overspill reads version {VERSION}."
             raise BadRecording(f"{detail} Read it with the overspill that recorded it, or a later one.")
         try:
-            self._from_ms, self._anonymous = int(told["from_ms"]), told.get("anonymous") is True
+            self._from_ms, self._anonymous = _moment(told["from_ms"]), told.get("anonymous") is True
             self._columns = {kind: tuple(told["columns"][kind]) for kind in KINDS if kind in told["columns"]}
         except (KeyError, TypeError, ValueError, OverflowError):
             raise _foreign("its first line lacks the columns, or the moment it begins at") from None
@@ -132,12 +135,18 @@ class Reading:
             return
         known = self._strings
         shared = [known.setdefault(value, value) if type(value) is str else value for value in values]
-        self._lines.append(_READERS[kind].validate_python(dict(zip(columns, shared, strict=True))))
+        line = _READERS[kind].validate_python(dict(zip(columns, shared, strict=True)))
+        if is_credible(line, self._from_ms):
+            self._lines.append(line)
+        else:
+            self._untrue += 1
 
     def _header(self) -> Header:
         missing = list(self._missing)
         if self._strange:
             missing.append(f"lines of kinds that this overspill does not know: {self._strange:,}")
+        if self._untrue:
+            missing.append(f"lines that can't be true, as times far off or sizes beyond all bounds: {self._untrue:,}")
         latest_ms = max(map(last_ms, self._lines), default=self._from_ms)
         base = Header(self._from_ms, latest_ms, complete=False, anonymous=self._anonymous)
         if self._end is None:
@@ -147,6 +156,8 @@ class Reading:
             ended = _HEADER.validate_python({**asdict(base), **self._end})
         except ValidationError:
             return replace(base, missing=(*missing, "the end, which can't be read"))
+        if not 0 <= ended.to_ms - self._from_ms <= LONGEST_MS:
+            return replace(base, missing=(*missing, "the end, which can't be true"))
         whole = ended.complete and not missing
         return replace(base, to_ms=ended.to_ms, complete=whole, missing=(*ended.missing, *missing))
 
@@ -158,6 +169,13 @@ def last_ms(line: Line) -> int:
     if isinstance(line, RecordedLoad):
         return line.at_ms + 1000 * len(line.cpu)
     return line.at_ms
+
+
+def _moment(told: Any) -> int:
+    moment_ms = int(told)
+    if not 0 <= moment_ms <= MOST:
+        raise ValueError("no moment since the epoch")
+    return moment_ms
 
 
 def _foreign(why: str) -> BadRecording:

@@ -26,6 +26,17 @@ _REPEATS: Final = 64
 _ROUTERS: Final = frozenset({"routed", "waiting", "parked"})
 
 
+def tells_time(event: AnyEvent) -> bool:
+    """Whether it is a router's or a bridge's word, so that the time goes by it."""
+    match event:
+        case JobEvent():
+            return event.state in _ROUTERS or event.route == "cloud"
+        case Heartbeat() | VmEvent():
+            return False
+        case _:
+            return True
+
+
 class Notes:
     """Folds events into lines, in whatever order they come within some seconds."""
 
@@ -45,8 +56,7 @@ class Notes:
             case Heartbeat():
                 return [*self._readings.hear(event)]
             case JobEvent():
-                tells_time = event.state in _ROUTERS or event.route == "cloud"
-                passed = self._passed(event.at_ms) if tells_time else []
+                passed = self._passed(event.at_ms) if tells_time(event) else []
                 return [*passed, *self._router.routed(event), *self._job(event), *self._due()]
             case VmEvent():
                 return self._state(event)

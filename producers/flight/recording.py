@@ -165,4 +165,15 @@ def recording(header: Header, lines: Iterable[Line]) -> Recording:
     sorts: dict[type[Line], list[Any]] = {kind: [] for kind in _KINDS}
     for line in lines:
         sorts[type(line)].append(line)
+    sorts[RecordedJob] = _once(sorts[RecordedJob])
     return Recording(header, *(tuple(sorted(found, key=attrgetter("at_ms"))) for found in sorts.values()))
+
+
+def _once(jobs: list[RecordedJob]) -> list[RecordedJob]:
+    """Without the first line of a job that was in line for so long that it was written off, and ended after that."""
+    ended = {_name(job) for job in jobs if job.end is not None}
+    return [job for job in jobs if job.end is not None or job.routed_ms is not None or _name(job) not in ended]
+
+
+def _name(job: RecordedJob) -> tuple[str, str, str, int]:
+    return job.user, job.id, job.operation, job.arrived_ms

@@ -1,12 +1,15 @@
 """How far a replay can be believed: the day played unchanged against the day as it was. Pure."""
 
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Final
 
 from producers.flight.known import rule, settled
 from producers.flight.outcomes import Figures
-from producers.flight.recording import NO_READING, Recording
+from producers.flight.recording import NO_READING, RecordedJob, Recording
 from producers.flight.what_if import WhatIf
 
 LARGE: Final = 0.1
@@ -16,6 +19,10 @@ FEW_JOBS: Final = 1000
 SHORT_MS: Final = 3_600_000
 MUCH_UNSEEN: Final = 0.02
 """Of the jobs."""
+IN_LINE: Final = 4
+"""Jobs of a user that a router looks at to begin with: who has fewer in line has none behind them."""
+FOLLOWS_MS: Final = 100
+"""A job that comes so soon after another of its user's was placed has come in its room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,28 @@ def _of_the_file(recording: Recording) -> list[str]:
     unsized = sum(job.megapixels is None for job in jobs)
     if unsized > MUCH_UNSEEN * len(jobs):
         said.append(f"The size of {unsized:,} of {len(jobs):,} pictures is not known: they count as of 4 megapixels.")
-    return said
+    return [*said, *_of_the_lanes(jobs)]
+
+
+def _of_the_lanes(jobs: tuple[RecordedJob, ...]) -> list[str]:
+    """Whether jobs seem to have lain where no router looked: they came at the pace at which others were placed."""
+    lines: dict[str, list[RecordedJob]] = defaultdict(list)
+    for job in jobs:
+        lines[job.user].append(job)
+    behind = [follows for line in lines.values() for follows in _behind_others(line)]
+    if sum(behind) <= max(MUCH_UNSEEN * len(jobs), len(behind) / 2):
+        return []
+    said = f"{sum(behind):,} of {len(jobs):,} jobs were taken up as others of their user were placed: they had lain in"
+    return [f"{said} their lane before, unseen. More VMs or a cloud look better than they would be, fewer worse."]
+
+
+def _behind_others(line: list[RecordedJob]) -> Iterator[bool]:
+    """Of a user's jobs that came while there was a line: whether each came as another left it."""
+    left_ms = sorted(job.routed_ms or job.ended_ms or job.arrived_ms for job in line)
+    for before, job in enumerate(line):
+        gone = bisect_left(left_ms, job.arrived_ms + 1)
+        if before - gone >= IN_LINE - 1:
+            yield gone > 0 and job.arrived_ms - left_ms[gone - 1] <= FOLLOWS_MS
 
 
 def _of_the_rule(recording: Recording) -> list[str]:
@@ -84,6 +112,10 @@ def _of_the_rule(recording: Recording) -> list[str]:
         said.append(f"The rule was changed while it was recorded: played under one, {told.policy}.")
     if any(router.paused for router in recording.routers):
         said.append("Operations were paused while it was recorded: played as if they were not.")
+    slots = {(vm.vm, vm.slots) for vm in recording.vms if vm.slots}
+    changed = sorted(vm for vm, times in Counter(vm for vm, _ in slots).items() if times > 1)
+    if changed:
+        said.append(f"The slots of {', '.join(changed)} were changed while it was recorded: played with the last ones.")
     if recording.vms and not any(reading != NO_READING for load in recording.loads for reading in load.cpu):
         said.append("There are no heartbeats in it: the VMs are taken to do nothing but their jobs.")
     return said

@@ -10,8 +10,7 @@ SHOWN = 4
 """Candidates in a receipt at the most, so that an event stays small on a large fleet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """A job as placement sees it.
 
     `megapixels` is the picture's size. `slots` is how many slots of a VM it takes; on a VM that has fewer it takes all

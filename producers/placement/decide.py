@@ -1,7 +1,6 @@
 """Which machine takes a job: a wish and what is known of the VMs in, one choice with its reasons out. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from bus.events import CloudSeen
@@ -51,7 +50,7 @@ def place(wish: Wish, known: Known, rules: Rules, cloud: CloudSeen, now: float) 
     if unserved is not None:
         decision = decision._replace(reason=unserved.reason)
     if decision.route is None and wish.avoid and not any(scene.open()):
-        return place(replace(wish, avoid=None), known, rules, cloud, now)
+        return place(wish._replace(avoid=None), known, rules, cloud, now)
     return _choice(scene, policy, decision)
 
 

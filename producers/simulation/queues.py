@@ -3,14 +3,14 @@
 import itertools
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bus.messages import Job
 from producers.commands import Arrival
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """A job in a queue; `returns` counts how often the broker took it back from a consumer.
 
     `sent_on` is one that the router put there.
@@ -60,7 +60,7 @@ class Broker:
     def put_back(self, name: str, parcels: list[Parcel]) -> None:
         """A consumer is gone: what it held is ready again, in front, and counted as returned."""
         queue = self[name]
-        queue.ready.extendleft(replace(parcel, returns=parcel.returns + 1) for parcel in reversed(parcels))
+        queue.ready.extendleft(parcel._replace(returns=parcel.returns + 1) for parcel in reversed(parcels))
         self.offer(queue)
 
     def consume(self, name: str, prefetch: int) -> None:

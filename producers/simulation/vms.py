@@ -174,16 +174,16 @@ class Vm:
         own = self._busy_s / self.spec.slots / max(0.1, now - self._beat_s)
         load = self._pace.load(now, own)
         self._busy_s, self._beat_s = 0.0, now
-        held = (*self._running, *(parcel.job.place for parcel in self._waiting))
+        oldest = next(iter(running), None)
         self._template = like(
             self._template,
             seq=self._template.seq + 1,
             at_ms=self._site.now_ms,
             cpu_percent=min(100.0, max(0.0, load + noise)),
             running=len(running),
-            held=held,
+            held=(*self._running, *[parcel.job.place for parcel in self._waiting]),
             done=self._done,
-            oldest_running_s=max((now - run.began_s for run in running), default=None),
+            oldest_running_s=None if oldest is None else now - oldest.began_s,
             worker="draining" if self._draining else "ready",
         )
         self._site.beat(self._template)

@@ -145,6 +145,10 @@ async def test_a_run_is_a_span_between_the_job_and_its_answer(running: Running, 
         assert called.headers["traceparent"] != ours
         await running.client.post("/push", json=envelope(pushed("garbage", body=b"no picture")))
         assert seen.error("run sketch") == "not-an-image"
+        await running.client.post("/v1/sketch", content=PHOTOGRAPH)
+        assert seen.error("run sketch") is None
+        await running.client.post("/v1/sketch", content=b"no picture")
+        assert seen.error("run sketch") == "not-an-image"
     plain = await running.client.post("/v1/sketch", content=PHOTOGRAPH, headers={"traceparent": "garbage"})
     assert "traceparent" not in plain.headers
 

@@ -13,14 +13,11 @@ import pytest
 from bus import asyncapi, topology
 from bus.control import Cancel, Drain, Pause
 from bus.events import BridgeStatus, JobEvent, event_message
-from bus.messages import Answer, Job, Message
-from bus.problems import Kind, Problem
 
 # From npm's @asyncapi/specs 6.11.1, unchanged: Apache-2.0, copyright 2016-2025 AsyncAPI Initiative.
 OFFICIAL = Path(__file__).parent.parent / "data" / "asyncapi-3.0.0.json"
 DOCUMENT = asyncapi.document("1.2.3")
 CHANNELS = DOCUMENT["channels"]
-JOB = Job(id="1", operation="sketch", body=b"x", params={"format": "png"}, received_ms=1, deadline_ms=2)
 
 
 @pytest.fixture(scope="module")
@@ -85,30 +82,6 @@ def test_the_states_of_a_job_are_those_of_its_events() -> None:
         assert event.key == f"job.{state}.sketch"
 
 
-@pytest.mark.parametrize("params", [{"format": "png"}, '{"format": "png"}'])
-def test_the_headers_of_a_job_are_as_described(params: object) -> None:
-    check({"user": "ada", "params": params, "site": "local"}, "JobHeaders")
-    with pytest.raises(jsonschema.ValidationError, match="mars"):
-        check({"site": "mars"}, "JobHeaders")
-
-
-def test_a_placed_job_is_as_described() -> None:
-    headers = JOB.to_message("vm.vm1", 0).headers
-    check(headers, "JobHeaders")
-    check(headers, "HopHeaders")
-
-
-def test_an_answer_is_as_described() -> None:
-    answer = Answer.refusal(JOB, Problem.of(Kind.EXPIRED, "Late."), vm="vm1", route="vm", ran_ms=1)
-    check(answer.to_message("q").headers, "AnswerHeaders")
-    check(json.loads(answer.body), "Problem")
-
-
-def test_an_event_is_as_described() -> None:
-    event = JobEvent(state="done", job="1", operation="sketch", at_ms=1, vm="vm1", route="vm")
-    check(json.loads(event_message(event, event.key).body), "JobEvent")
-
-
 COMMANDS = [
     ("cancels", Cancel(job="1")),
     *(("drains", Drain(vm="vm1", resume=resume)) for resume in (False, True)),
@@ -133,15 +106,3 @@ def test_what_a_bridge_says_is_as_described() -> None:
         status = BridgeStatus(bridge="b", state=state, at_ms=1)
         assert status.key == f"bridge.{state}"
         check(json.loads(event_message(status, status.key).body), "BridgeStatus")
-
-
-def test_each_kind_of_problem_has_its_example() -> None:
-    examples = DOCUMENT["components"]["messages"]["problem"]["examples"]
-    assert [example["name"] for example in examples] == [kind.value.slug for kind in Kind]
-    for example in examples:
-        check(example["payload"], "Problem")
-
-
-def test_each_property_of_a_job_is_one_that_is_read() -> None:
-    described = DOCUMENT["components"]["messages"]["job"]["x-amqp-properties"]
-    assert described.keys() <= Message.__dataclass_fields__.keys()

@@ -15,6 +15,8 @@ def test_nothing_is_exported_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -
 def test_the_collector_is_named_as_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
     assert load().otel_exporter_otlp_endpoint == "http://collector:4318"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    assert load().otel_exporter_otlp_endpoint is None
 
 
 def test_a_port_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

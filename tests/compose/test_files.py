@@ -112,6 +112,16 @@ def test_settings_passed_on_are_settings() -> None:
     assert ours <= Settings.model_fields.keys()
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_every_service_may_write_json_lines_and_send_traces(name: str) -> None:
+    service = SERVICES[name]
+    assert {"OTEL_EXPORTER_OTLP_ENDPOINT", "OVERSPILL_LOG_FORMAT"} <= service["environment"].keys()
+    built = [
+        each["build"]["args"] for each in SERVICES.values() if each["image"] == service["image"] and "build" in each
+    ]
+    assert ["traces" in args["EXTRAS"].split(",") for args in built] == [True]
+
+
 def test_the_broker_takes_a_picture_over_the_limit_so_that_it_can_be_answered() -> None:
     conf = (PROJECT / "deploy/compose/rabbitmq.conf").read_text()
     limit = int(re.findall(r"^max_message_size = (\d+)$", conf, re.MULTILINE)[0])

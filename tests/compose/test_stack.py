@@ -6,12 +6,13 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 import pika
 import pytest
+import yaml
 from pika.adapters.blocking_connection import BlockingChannel
 from PIL import Image
 
@@ -181,3 +182,9 @@ def test_the_broker_contract_holds_on_rabbitmq_4(stack: Stack, tmp_path: Path) -
     chosen = ("-m", "broker", "-p", "tests.compose.broker_elsewhere", *side_by_side, *left_out)
     suite = (sys.executable, "-m", "pytest", *chosen, f"--basetemp={tmp_path / 'suite'}")
     run(*suite, environment=environment, cwd=PROJECT, timeout_s=400)
+
+
+def test_compose_reads_prometheus_and_grafana_beside_the_stack(stack: Stack) -> None:
+    files = ("--file", "compose.yaml", "--file", "deploy/observability/compose.yaml")
+    told = replace(stack, environment={**stack.environment, "GRAFANA_PASSWORD": "x"})
+    assert {"prometheus", "grafana", "router"} <= yaml.safe_load(told.compose(*files, "config"))["services"].keys()

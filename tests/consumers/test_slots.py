@@ -1,6 +1,7 @@
 """The slots of a worker, without one: processes that come and go."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -13,9 +14,11 @@ from consumers.answers import Ended, Failed
 from consumers.compute import Child
 from consumers.settlement import Held
 from consumers.slots import Run, Slots
+from telemetry.logs import bound
 from tests.bus.rabbit.foreign import eventually
 from tests.consumers.desk import CHILD, computing
 from tests.consumers.operations.pictures import photograph
+from tests.loglines import logged
 
 JOB = Job(id="j1", operation="sketch", body=photograph())
 
@@ -123,3 +126,16 @@ async def test_a_run_that_is_over_in_time_keeps_its_process(slots: Slots) -> Non
     run.over()
     await asyncio.sleep(0.2)
     assert child.is_alive
+
+
+async def test_a_process_that_is_started_again_is_no_matter_of_the_job_that_found_it_gone() -> None:
+    slots = Slots(CHILD, 1, lambda: logging.getLogger("idle").info("idle"))
+    await slots.load()
+    slots.children[0].kill()
+    with logged("idle") as lines:
+        with bound(job="another"):
+            await eventually(lambda: slots.take() is None)
+        await eventually(lambda: bool(lines.all))
+    slots.stop()
+    await slots.close()
+    assert "job" not in lines.all[0]

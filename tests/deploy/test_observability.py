@@ -1,10 +1,7 @@
 """What Prometheus and Grafana are given: it asks for what there is, and says what to do."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -193,18 +190,3 @@ def test_prometheus_and_grafana_are_confined_and_on_loopback(name: str) -> None:
 def test_prometheus_is_on_every_network_that_it_scrapes_in() -> None:
     ours = [service for name, service in STACK["services"].items() if name != "pubsub"]
     assert all(set(service["networks"]) & set(WATCHERS["services"]["prometheus"]["networks"]) for service in ours)
-
-
-def test_compose_can_read_both_files_together() -> None:
-    composes = ["docker", "compose"]
-    if (
-        not shutil.which("docker")
-        or subprocess.run([*composes, "version"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("no `docker compose`: install Docker's client with its compose plugin")
-    files = ("--file", "compose.yaml", "--file", "deploy/observability/compose.yaml")
-    told = os.environ | {"OVERSPILL_BROKER_PASSWORD": "x", "GRAFANA_PASSWORD": "x"}
-    ran = subprocess.run(
-        [*composes, *files, "config", "--quiet"], cwd=PROJECT, env=told, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr

@@ -1,6 +1,5 @@
 """The window's line: who is next, who joins later, who leaves without being served."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,7 +113,7 @@ def test_jobs_of_one_size_keep_their_order_when_the_bound_moves() -> None:
 
 
 def test_a_job_that_came_home_from_the_cloud_holds_up_only_its_like() -> None:
-    assert offered(line(replace(held(0), stays_s=5.0), held(1))) == [0, 1]
+    assert offered(line(held(0)._replace(stays_s=5.0), held(1))) == [0, 1]
 
 
 def test_a_job_with_a_delay_joins_once_it_is_over() -> None:

@@ -1,6 +1,5 @@
 """One job is placed, and the books say so. What the router does with it is told in `test_dispatcher`."""
 
-from dataclasses import replace
 from typing import Any
 
 from bus.events import BridgeStatus, Heartbeat
@@ -107,7 +106,7 @@ def test_what_only_the_cloud_serves_waits_for_it_rather_than_step_aside() -> Non
     assert placer.place(held(operation="caption"), NOBODY, 0.0, Moment(100.0, 1)) is None
     assert placer.waiting["caption"].endswith("not offered); the cloud: full: 3 of 3 jobs")
     local, other = held(operation="caption"), held(operation="remove-background")
-    local = replace(local, wish=replace(local.wish, local=True))
+    local = local._replace(wish=local.wish._replace(local=True))
     for stays in (local, other):
         command = placer.place(stays, NOBODY, 0.0, Moment(100.0, 1))
         assert isinstance(command, Forward)
@@ -118,7 +117,7 @@ def test_what_came_home_from_the_cloud_is_not_sent_back_at_once() -> None:
     placer, _ = overflowing()
     home = held(operation="caption")
     job = home.job.failed(at_ms=1, vm="cloud", reason="no captions here")
-    home = replace(home, job=job, stays_s=3.0)
+    home = home._replace(job=job, stays_s=3.0)
     assert placer.place(home, NOBODY, 0.0, Moment(102.9, 1)) is None
     assert placer.waiting["caption"].endswith("the cloud: it came home from the cloud: no captions here")
     assert placer.place(home, NOBODY, 0.0, Moment(103.0, 1)) is not None

@@ -179,7 +179,20 @@ def test_a_wrong_variable_is_told_with_its_name(monkeypatch: pytest.MonkeyPatch)
         traces.set_up(Settings(otel_exporter_otlp_endpoint="http://127.0.0.1:1"), "router")
 
 
-def test_a_missing_package_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_packages_it_goes_on_and_the_log_tells_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    with pytest.raises(SetupError, match=r"pip install 'overspill\[traces\]', or unset it"):
-        traces.set_up(Settings(otel_exporter_otlp_endpoint="http://127.0.0.1:1"), "router")
+    traces.set_up(Settings(otel_exporter_otlp_endpoint="http://127.0.0.1:1"), "router")
+    (line,) = caplog.messages
+    assert line.startswith("No trace is exported: OTEL_EXPORTER_OTLP_ENDPOINT is set")
+    assert line.endswith("pip install 'overspill[traces]', or unset it.")
+    assert begin("route", PARENT, never).traceparent == PARENT
+
+
+def test_a_command_without_the_packages_says_so_once_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    said: list[str] = []
+    with traces.exported(Settings(otel_exporter_otlp_endpoint="http://127.0.0.1:1"), "client", said.append):
+        assert begin("submit", None, never).traceparent is None
+    assert len(said) == 1

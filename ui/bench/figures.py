@@ -20,10 +20,10 @@ Percentiles = dict[str, float]
 
 
 class Row(BaseModel):
-    """The jobs of one operation in one place; of all, both are `all`. A lost one counts at the time it was given up."""
+    """The jobs of one operation in one place; of all, both are `all`. Lost and expired ones count when given up."""
 
     operation: str
-    place: str = Field(description="`vm`, `cloud`, `lost`, or `all`.")
+    place: str = Field(description="`vm`, `cloud`, `lost`, `expired`, or `all`.")
     jobs: int
     latency: Percentiles = Field(description="From the time the jobs were due, seconds.")
     service: Percentiles = Field(description="From the time they were really sent, seconds.")

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from bus.prices import dollars
 from ui.bench.figures import Fairness, Figures, Generator, Row
-from ui.bench.search import Step, best
+from ui.bench.search import Step, best, limited_by_generator
 from ui.bench.tally import Tally
 
 _COLUMNS = ("p50", "p90", "p95", "p99", "p99_9", "max")
-_PLACES = {"vm": "on VMs", "cloud": "in the cloud", "lost": "lost"}
+_PLACES = {"vm": "on VMs", "cloud": "in the cloud", "lost": "lost", "expired": "expired"}
 
 
 def lines(figures: Figures) -> list[str]:
@@ -96,7 +96,13 @@ def search_lines(steps: Sequence[Step], slo_s: float) -> list[str]:
             f"capacity    not found: at no rate that was tried, 95 % were answered within {slo_s:g} s",
             "",
         ]
-    return [*told, "", f"capacity    {found.rate:.2f} jobs/s, 95 % answered within {slo_s:g} s; there:", ""]
+    held = f"capacity    {found.rate:.2f} jobs/s, 95 % answered within {slo_s:g} s; there:"
+    if limited_by_generator(steps):
+        held = (
+            f"capacity    {found.rate:.2f} jobs/s or more: above it the generator, not the system, did not keep up.\n"
+            "            Run it on a machine with time. There:"
+        )
+    return [*told, "", held, ""]
 
 
 def progress(tally: Tally, passed_s: float) -> str:

@@ -10,6 +10,7 @@ from ui.bench.figures import Figures
 GROWTH: Final = 1.5
 CLOSE: Final = 1.1
 """A good and a bad rate this near each other are near enough."""
+GENERATOR: Final = "the generator did not keep up"
 _LEAST: Final = 64
 """The part of the first rate below which nothing is looked for."""
 KEPT: Final = 0.95
@@ -43,7 +44,7 @@ def why_not(figures: Figures, slo_s: float) -> str | None:
     """Why a rate is more than the system holds, or None."""
     p95_s = figures.rows[0].latency.get("p95")
     if not figures.generator.kept_up:
-        return "the generator did not keep up"
+        return GENERATOR
     if p95_s is None or figures.good < KEPT * figures.offered:
         return f"{figures.offered - figures.good} of {figures.offered} jobs got no good answer"
     if p95_s > slo_s:
@@ -69,3 +70,10 @@ def next_rate(steps: Sequence[Step], first: float) -> float | None:
 def best(steps: Sequence[Step]) -> Step | None:
     """The highest rate that was held."""
     return max((step for step in steps if step.why_not is None), key=lambda step: step.rate, default=None)
+
+
+def limited_by_generator(steps: Sequence[Step]) -> bool:
+    """Whether the lowest rate above the best was not held by the generator: then the system may hold more."""
+    found = best(steps)
+    above = [step for step in steps if found is not None and step.rate > found.rate]
+    return min(above, key=lambda step: step.rate).why_not == GENERATOR if above else False

@@ -4,15 +4,19 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from bus.problems import Kind
 from ui.bench.histogram import Times
 from ui.bench.schedule import Due
 
+Place = Literal["vm", "cloud", "lost", "expired"]
 LOST: Final = "no-answer"
 """The problem of a job that nobody answered in time."""
+EXPIRED: Final = Kind.EXPIRED.value.slug
+"""The problem of a job that was not begun in time, and whose caller was told so."""
+_IN_VAIN: Final[dict[str, Place]] = {LOST: "lost", EXPIRED: "expired"}
+"""What was waited for to the end, and is counted as long as that took."""
 _LATELY: Final = 200
 """Jobs that the line on the screen looks back on."""
-
-Place = Literal["vm", "cloud", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,8 @@ class Person:
 class Tally:
     """Counts the jobs that are due in the window: from the warm-up's end to the end of sending.
 
-    A job due in the window is counted whenever it ends. A lost one is counted at the time it was waited for: a system
-    must not look quicker for each answer that it doesn't give.
+    A job due in the window is counted whenever it ends. One that was lost, or expired, is counted at the time it was
+    waited for: a system must not look quicker for each answer that it doesn't give.
     """
 
     def __init__(self, warm_up_s: float = 0.0) -> None:
@@ -87,8 +91,8 @@ class Tally:
             return
         if reply.problem is not None:
             self.problems[reply.problem] += 1
-        if good or reply.problem == LOST:
-            place: Place = "lost" if not good else reply.place or "vm"
+        place = reply.place or "vm" if reply.problem is None else _IN_VAIN.get(reply.problem)
+        if place is not None:
             self.pairs.setdefault((due.operation, place), Pair()).add(due.at_s, sent_s, now_s)
         if good:
             self._good(due, reply, now_s)

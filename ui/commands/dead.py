@@ -214,9 +214,8 @@ def _carry_out(letters: list[Letter], verb: Verb, *, yes: bool, force: bool = Fa
     if not letters:
         print(f"There is no dead job to {verb}.")
         return False
-    warning = dead_view.of_pages(letters) if verb == "send again" else []
-    print("\n".join([*dead_view.plan(letters, verb), *warning]))
-    _ask(verb, yes=yes)
+    print("\n".join(dead_view.plan(letters, verb)))
+    _ask(yes=yes)
     work = Work(tuple(letters), verb, by=f"{me()}@{socket.gethostname()}", force=force)
     try:
         with Console(stderr=True).status("") as status:
@@ -232,11 +231,11 @@ def _carry_out(letters: list[Letter], verb: Verb, *, yes: bool, force: bool = Fa
     return left
 
 
-def _ask(verb: Verb, *, yes: bool) -> None:
+def _ask(*, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise OverspillError(f"Nobody can be asked whether to {verb} them: add --yes.")
+        raise OverspillError("Nobody is there to be asked, and nothing was done: add --yes.")
     typer.confirm("Go on?", abort=True)
 
 

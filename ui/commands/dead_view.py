@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final
 
 from pydantic_core import to_jsonable_python
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from bus.messages import Attempt, Message
@@ -16,27 +19,31 @@ from ui.commands.wording import printable, short, trace_of
 
 ID_SHOWN: Final = 10
 """Digits of an id that a table shows: enough to name a letter by."""
+_COLUMNS: Final = ("id", "died", "attempts", "replays", "operation", "user")
+_CELL: Final = 20
 _REASONS: Final = 5
 _REASON: Final = 100
 _HEADER: Final = 300
-_PAGE: Final = "page."
-"""How the names of pages' reply queues begin."""
 _SHOWN_APART: Final = frozenset({"history", "reason"})
 
 
-def table(letters: Iterable[Letter], now_ms: int) -> Table:
-    """A row a letter."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "died", "job", "user", "operation"):
-        shown.add_column(name, no_wrap=name in {"id", "died", "operation"}, overflow="fold")
-    for name in ("attempts", "replays"):
-        shown.add_column(name, justify="right")
-    shown.add_column("reason", overflow="fold", ratio=1)
-    for letter in letters:
-        names = (letter.id[:ID_SHOWN], age(letter.dead_ms, now_ms), letter.job, letter.user, letter.operation)
-        cells = (*names, str(letter.attempts), str(letter.replays), letter.reason)
-        shown.add_row(*(Text(printable(cell)) for cell in cells))
-    return shown
+def table(letters: Iterable[Letter], now_ms: int) -> Group:
+    """Two lines a letter: a row of what is short, then its job and why it died."""
+    found = list(letters)
+    rows = [_COLUMNS, *(_cells(letter, now_ms) for letter in found)]
+    widths = [min(_CELL, max(map(cell_len, column))) for column in zip(*rows, strict=True)]
+    shown: list[RenderableType] = [Text("  ".join(map(set_cell_size, row, widths)).rstrip()) for row in rows]
+    reasons = ["job: reason", *(f"{letter.job}: {letter.reason}" for letter in found)]
+    below: list[RenderableType] = [
+        Padding(Text(printable(reason), overflow="fold"), (0, 0, 0, ID_SHOWN + 2)) for reason in reasons
+    ]
+    return Group(*chain.from_iterable(zip(shown, below, strict=True)))
+
+
+def _cells(letter: Letter, now_ms: int) -> tuple[str, ...]:
+    counts = f"{letter.attempts:>8}", f"{letter.replays:>7}"
+    cells = letter.id[:ID_SHOWN], age(letter.dead_ms, now_ms), *counts, letter.operation, letter.user
+    return tuple(map(printable, cells))
 
 
 def age(dead_ms: int | None, now_ms: int) -> str:
@@ -68,7 +75,7 @@ def lines(letter: Letter, message: Message, now_ms: int) -> list[str]:
     }
     width = max(map(len, named))
     told = [f"{name:<{width}}  {value}" for name, value in named.items() if value]
-    return [printable(line) for line in [*told, "", *_attempts(letter.history, now_ms), "", *_headers(message)]]
+    return [printable(line) for line in [*told, *_attempts(letter.history, now_ms), "", *_headers(message)]]
 
 
 def _moment(at_ms: int | None, now_ms: int) -> str:
@@ -95,7 +102,7 @@ def _picture(letter: Letter, message: Message) -> str:
 
 
 def _attempts(history: Sequence[Attempt], now_ms: int) -> list[str]:
-    return ["Attempts, the oldest first:", *(_attempt(each, now_ms) for each in history)] if history else []
+    return ["", "Attempts, the oldest first:", *(_attempt(each, now_ms) for each in history)] if history else []
 
 
 def _attempt(tried: Attempt, now_ms: int) -> str:
@@ -120,12 +127,6 @@ def plan(letters: Sequence[Letter], what: str) -> list[str]:
     shown = [f"  {count} x {reason}" for reason, count in reasons[:_REASONS]]
     more = [f"  and {len(reasons) - _REASONS} other reasons"] if len(reasons) > _REASONS else []
     return [printable(line) for line in (f"To {what}: {jobs(len(letters))} {of} ({operations})", *shown, *more)]
-
-
-def of_pages(letters: Iterable[Letter]) -> list[str]:
-    """A warning, when some of these jobs were sent by a page: it has told their users that they failed."""
-    count = sum((letter.replies or "").startswith(_PAGE) for letter in letters)
-    return [f"{jobs(count)} of the page: replay on its dashboard, or it won't show the answers."] if count else []
 
 
 def _most(names: Iterable[str]) -> list[tuple[str, int]]:

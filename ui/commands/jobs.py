@@ -65,10 +65,14 @@ def submit(  # noqa: PLR0913 (each argument is an option of the command)
     chosen = settings.load()
     out.mkdir(parents=True, exist_ok=True)
     names = Names(order.images, operation, out)
-    with _reporting(len(order.images), as_json=as_json) as report, traces.exported(chosen, "client"):
+    with _reporting(len(order.images), as_json=as_json) as report, traces.exported(chosen, "client", _warn):
         for image, outcome in _outcomes(chosen, order, options, window):
             report.tell(result_of(image, outcome, names))
     raise typer.Exit(1 if report.failed else 0)
+
+
+def _warn(what: str) -> None:
+    print(what, file=sys.stderr)
 
 
 @dataclass(frozen=True, slots=True)

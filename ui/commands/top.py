@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -11,6 +11,9 @@ from rich.console import Console
 from bus import settings
 from telemetry.process import set_up_logs
 from ui.stack.state import broker_url
+
+_ONCE_LINES: Final = 32
+"""Of a frame that is printed: a screen of it. `--json` has all there is."""
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +42,7 @@ def top(
         print(json.dumps(told(asyncio.run(once(chosen, url)))))
     elif one or not sys.stdout.isatty():
         console = Console(highlight=False)
-        console.print(render(asyncio.run(once(chosen, url)), console.width, None, glyphs_of(console)))
+        frame = asyncio.run(once(chosen, url))
+        console.print(render(frame, console.width, _ONCE_LINES, glyphs_of(console), keys=False))
     else:
         asyncio.run(show(chosen, url))

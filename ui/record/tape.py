@@ -9,9 +9,10 @@ from typing import IO, Final, Self
 
 from bus.errors import BadInput
 from bus.events import AnyEvent, read_event
+from producers.flight.credible import is_of_now
 from producers.flight.disguise import disguised
 from producers.flight.files import Recorder
-from producers.flight.notes import Notes
+from producers.flight.notes import Notes, tells_time
 from producers.flight.recording import Header, Line
 from ui.commands.wording import short
 from ui.record.span import Span
@@ -42,7 +43,7 @@ class Tape:
         self._files = ExitStack()
         self._recorder: Recorder | None = None
         self._missing: list[str] = []
-        self._unread = 0
+        self._unread = self._untrue = 0
         self._flush_at_s = -inf
         self._from_ms = self._latest_ms = span.since_ms
 
@@ -50,7 +51,8 @@ class Tape:
     def header(self) -> Header:
         """What the recording says of itself by now."""
         unread = [f"messages that are no events: {self._unread:,}"] if self._unread else []
-        missing = (*self._missing, *unread)
+        untrue = [f"events told with a time that can't be true: {self._untrue:,}"] if self._untrue else []
+        missing = (*self._missing, *unread, *untrue)
         return Header(self._from_ms, self._to_ms, missing=missing, anonymous=self._salt is not None)
 
     @property
@@ -74,6 +76,10 @@ class Tape:
             event = read_event(body)
         except BadInput:
             self._unread += 1
+            return
+        # One false word of what time it is would end all of it; a VM's clock may be wrong.
+        if not is_of_now(event.at_ms, now_ms, exact=tells_time(event)):
+            self._untrue += 1
             return
         if self._recorder is None:
             self._recorder = self._begin(event, now_ms)

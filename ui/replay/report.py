@@ -93,7 +93,7 @@ def _signed(error: float) -> str:
 
 def _table(told: Report) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
+    table.add_column("seconds: 50/95/99 %", no_wrap=True)
     for heading, _ in told.columns:
         table.add_column(printable(heading), justify="right", overflow="fold")
     for name, of in _rows(told):
@@ -110,9 +110,9 @@ def _rows(told: Report) -> list[tuple[str, _Of]]:
         ("jobs answered", lambda of: f"{of.jobs:,}"),
         ("refused", lambda of: f"{of.refused:,}"),
         ("never answered", lambda of: f"{of.unanswered:,}"),
-        ("seconds to the answer, 50/95/99 %", lambda of: _times(of.answer)),
+        ("to the answer", lambda of: _times(of.answer)),
         *((f"  {printable(name)}", _operation(name)) for name in operations),
-        ("seconds of waiting, 50/95/99 %", lambda of: _times(of.wait)),
+        ("waiting", lambda of: _times(of.wait)),
         ("waited over a second", lambda of: _percent(of.waited)),
         ("overflow", lambda of: _percent(of.overflow)),
         ("cost of the cloud", lambda of: dollars(of.cost)),
@@ -126,7 +126,15 @@ def _operation(name: str) -> _Of:
 
 
 def _times(times: Times) -> str:
-    return " / ".join(f"{each:.2f}" if isfinite(each) else _NONE for each in (times.p50, times.p95, times.p99))
+    return " / ".join(map(_seconds, (times.p50, times.p95, times.p99)))
+
+
+def _seconds(value: float) -> str:
+    """In three digits: three columns of such times have room in 80 cells."""
+    if not isfinite(value):
+        return _NONE
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f}"
 
 
 def _percent(share: float) -> str:

@@ -62,7 +62,7 @@ def _names(event: AnyEvent) -> tuple[str, ...]:
             return (event.vm,)
         case RouterStatus():
             return (event.router,)
-        case BridgeStatus():
+        case _:
             return (event.bridge,)
 
 
@@ -76,7 +76,7 @@ def _words(event: AnyEvent) -> list[str]:
             return _of_heartbeat(event)
         case RouterStatus():
             return _of_router(event)
-        case BridgeStatus():
+        case _:
             return _of_bridge(event)
 
 

@@ -13,7 +13,7 @@ from bus.settings import Settings
 from bus.topology import EVENTS
 from telemetry.fleet import Fleet, Rules
 from telemetry.vm_view import VmView
-from ui.fleet.heard import BINDINGS, Heard
+from ui.fleet.heard import BINDINGS, GONE_S, Heard
 from ui.fleet.look import Look
 from ui.top.rates import SPANS_S, Rate, Rates, Step, step_of
 
@@ -71,6 +71,8 @@ class Frame:
     limits: Limits = field(default_factory=Limits)
     broken_s: float | None = None
     """How long there has been no connection; None while there is one."""
+    early: bool = False
+    """Listening has just begun, so that silence says nothing yet."""
     paused: bool = False
     sort: Sort = "trouble"
     skip: int = 0
@@ -84,7 +86,7 @@ class Frame:
 
 def _place(vm: VmView, sort: Sort) -> tuple[Any, ...]:
     orders: dict[Sort, tuple[float, ...]] = {
-        "trouble": (_TROUBLE.get(vm.state, 9), -vm.cpu_percent),
+        "trouble": (_TROUBLE.get(vm.state, 9),),  # and by name: rows that change places every second are hard to read
         "load": (-vm.cpu_percent,),
         "held": (-len(vm.held),),
         "name": (),
@@ -104,6 +106,7 @@ class Top:
         self._latest: deque[JobEvent | VmEvent] = deque(maxlen=_LATEST)
         self._depths: Mapping[str, int | None] = {}
         self._broken_since: float | None = None
+        self._listening_since = now
         self._look = self._heard.look({}, now)
 
     def hear(self, event: AnyEvent, now: float) -> None:
@@ -130,13 +133,15 @@ class Top:
     def frame(self, now: float, now_ms: int, *, connected: bool) -> Frame:
         """What is known now. Without a connection the fleet is shown as it was last seen: its silence says nothing."""
         if connected:
-            self._broken_since = None
+            if self._broken_since is not None:
+                self._broken_since, self._listening_since = None, now
             self._look = self._heard.look(self._depths, now)
         elif self._broken_since is None:
             self._broken_since = now
         broken_s = None if self._broken_since is None else now - self._broken_since
+        early = now - self._listening_since < GONE_S
         rates, latest = self._rates.told(now), tuple(self._latest)
-        return Frame(now_ms, self._address, self._look, rates, latest, self._limits, broken_s)
+        return Frame(now_ms, self._address, self._look, rates, latest, self._limits, broken_s, early)
 
 
 def _in_time(steps: Iterable[Step], now: float) -> list[Step]:

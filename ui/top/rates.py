@@ -79,7 +79,7 @@ class Rates:
 
     def precede(self, steps: Iterable[Step], since: float) -> None:
         """What happened from `since` until listening began."""
-        earlier = sorted(step for step in steps if step.at < self._since)
+        earlier = sorted((step for step in steps if step.at < self._since), key=lambda step: step.at)
         self._since = min(self._since, since)
         self._steps = deque([*earlier, *self._steps], maxlen=MOST_KEPT)
 

@@ -13,7 +13,7 @@ from telemetry.vm_view import VmView
 from ui.commands import fleet_view
 from ui.commands.why_view import COLOURS, words
 from ui.commands.wording import printable
-from ui.fleet.look import counts, reasons
+from ui.fleet.look import NO_ACTIVE, NO_ROUTER, NO_VM, counts, reasons
 from ui.top.bars import BLOCKS, Glyphs, bar, brief, clock, per_second, percent_of
 from ui.top.model import Frame
 from ui.top.parts import Part, column, fit, lines_of, shares
@@ -24,6 +24,7 @@ _BAR: Final = 10
 _KEYS: Final = "q quit  p pause  s sort  j/k scroll   vm drain NAME, pause OPERATION, why JOB are commands of overspill"
 _EVENTS_AT_ONCE: Final = 5
 _REASONS_AT_ONCE: Final = 3
+_SILENCE: Final = (NO_ACTIVE, NO_ROUTER, NO_VM)
 
 
 def as_json(frame: Frame) -> dict[str, Any]:
@@ -37,13 +38,12 @@ def as_json(frame: Frame) -> dict[str, Any]:
     }
 
 
-def render(frame: Frame, width: int, height: int | None, glyphs: Glyphs = BLOCKS) -> Text:
-    """The frame in `width` cells by `height` lines at the most; `height` None takes all it needs, without the keys."""
+def render(frame: Frame, width: int, height: int, glyphs: Glyphs = BLOCKS, *, keys: bool = True) -> Text:
+    """The frame in `width` cells by `height` lines at the most; the last tells the keys, where there are any."""
     head, body = _head(frame), _body(frame, width, glyphs)
-    parts = [head, *body] if height is None else [head, _FOOTER, *body]
-    given = shares(parts, sum(part.size for part in parts) if height is None else height)
-    made = [part.make(count) for part, count in zip(parts, given, strict=True)]
-    if height is not None:
+    parts = [head, _FOOTER, *body] if keys else [head, *body]
+    made = [part.make(count) for part, count in zip(parts, shares(parts, height), strict=True)]
+    if keys:
         made.append(made.pop(1))
     lines = [fit(line, width, glyphs.dots) for part in made for line in part]
     whole = Text("\n", no_wrap=True, overflow="crop", end="").join(lines)
@@ -84,6 +84,8 @@ def _router(frame: Frame) -> Text:
     look, active = frame.look, frame.look.active
     standby = [router.router for router in look.routers if not router.active]
     others = f"; standing by: {', '.join(standby)}" if standby else ""
+    if active is None and frame.early:
+        return Text(printable(f"Router  listening for one{others}"))
     if active is None:
         return Text(printable(f"Router  none is active{others}"), "red")
     told = f"Router  {active.policy}, {active.router}, {active.routed} placed, {active.queued} in its window{others}"
@@ -93,7 +95,8 @@ def _router(frame: Frame) -> Text:
 def _cloud(frame: Frame) -> Text:
     bridge, active = frame.look.bridge, frame.look.active
     if bridge is None:
-        return Text(printable(f"Cloud   {active.cloud if active else 'no bridge is heard'}"))
+        unheard = "listening for a bridge" if frame.early else "no bridge is heard"
+        return Text(printable(f"Cloud   {active.cloud if active else unheard}"))
     capacity = f"/{bridge.capacity}" if bridge.capacity else ""
     cap = "" if bridge.money_per_day is None else f" of {dollars(bridge.money_per_day)}"
     why = f" ({bridge.reason})" if bridge.reason else ""
@@ -109,7 +112,9 @@ def _vms(frame: Frame, width: int, glyphs: Glyphs) -> Part:
     vms = frame.vms
 
     def make(count: int) -> list[Text]:
-        if count < 2 or not vms:
+        if not vms:
+            return [Text("VMs     listening for them") if frame.early else Text("VMs     none is heard", "red")][:count]
+        if count < 2:
             return [_summary("VMs", vms)][:count]
         fits = len(vms) <= count - 1
         room = count - 1 if fits else count - 2
@@ -123,8 +128,6 @@ def _vms(frame: Frame, width: int, glyphs: Glyphs) -> Part:
 
 
 def _summary(word: str, vms: Sequence[VmView]) -> Text:
-    if not vms:
-        return Text("VMs     none is heard", "red")
     states = Counter(vm.state for vm in vms).most_common()
     return Text(f"{word} {len(vms)} more: " if word == "and" else f"{word}     ").append(
         ", ".join(f"{count} {state}" for state, count in states)
@@ -248,7 +251,8 @@ def _rate_cells(cells: Sequence[Text | str], width: int) -> list[tuple[Text | st
 
 
 def _reasons(frame: Frame) -> Part:
-    lines = [Text(printable(f"! {reason}"), "yellow") for reason in reasons(frame.look)]
+    said = [why for why in reasons(frame.look) if not (frame.early and why in _SILENCE)]
+    lines = [Text(printable(f"! {reason}"), "yellow") for reason in said]
     return Part(len(lines), lines_of(lines), want=_REASONS_AT_ONCE)
 
 

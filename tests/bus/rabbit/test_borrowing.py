@@ -39,8 +39,9 @@ async def test_what_is_kept_is_gone_for_good(bus: Bus, foreign: Foreign) -> None
     assert sorted(await looked_at(bus)) == [b"0", b"2"]
 
 
-async def test_headers_come_without_the_brokers_own_count(bus: Bus, foreign: Foreign) -> None:
-    foreign.publish("", "work", b"x", headers={"user": "anna"})
+async def test_headers_come_without_the_brokers_own_counts(bus: Bus, foreign: Foreign) -> None:
+    # As RabbitMQ 4.3 adds it; older ones leave what was sent.
+    foreign.publish("", "work", b"x", headers={"user": "anna", "x-acquired-count": 3})
     for _ in range(2):
         async with bus.borrow("work") as loan:
             got = await loan.next()

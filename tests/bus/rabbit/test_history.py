@@ -190,6 +190,25 @@ async def test_a_stream_that_was_made_anew_is_gone_on_with(amqp_url: str, foreig
         assert (await asked).body == b"anew"
 
 
+async def test_of_a_stream_that_was_made_anew_nothing_is_missed_though_it_is_shorter(
+    amqp_url: str, foreign: Foreign
+) -> None:
+    heard = Begun()
+    async with (
+        Bus(amqp_url, name="test", topology=STREAM) as bus,
+        aclosing(bus.follow("told", 0, heard=heard)) as reading,
+    ):
+        await tell(bus, *numbered(range(100)))
+        await followed(reading, 100)
+        asked = asyncio.ensure_future(followed(reading, 2))
+        foreign.channel.queue_delete("told")
+        await bus.declare(STREAM)
+        await eventually(lambda: heard.times == 2)  # it is empty as yet, and the place in the old one far ahead
+        await tell(bus, b"first", b"second")
+        assert await asked == [b"first", b"second"]
+        assert heard.times == 2
+
+
 async def test_a_stream_that_can_not_be_read_is_told_to_who_follows(amqp_url: str) -> None:
     async with Bus(amqp_url, name="test", topology=STREAM) as bus:
         with pytest.raises(BusError, match=r"missing can't be read .* doctor"):

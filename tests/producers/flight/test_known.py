@@ -40,3 +40,9 @@ def test_a_rule_without_its_settings_is_not_settled_yet() -> None:
     assert settled(replace(told(job(1, 10)), routers=(early, full))) == [full]
     assert settled(replace(told(job(1, 10)), routers=(early,))) == [early]
     assert rule(replace(told(job(1, 10)), routers=())) is None
+
+
+def test_more_vms_than_can_be_played_are_refused() -> None:
+    crowd = tuple(vm(f"vm{number}") for number in range(1001))
+    with pytest.raises(NotPlayable, match="There are 1,001 VMs in this recording, and 1,000 can be played"):
+        known(told(job(1, 0.0), vms=crowd))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.flight.credible import LONGEST_MS
 from producers.flight.lines import BadRecording, Reading, end_text, header_text, last_ms, line_text
 from producers.flight.recording import (
     Header,
@@ -47,7 +48,7 @@ def test_what_was_written_is_read() -> None:
 
 
 ids = st.text(max_size=8)
-jobs = st.builds(RecordedJob, ids, ids, ids, st.integers(0, 2**62), st.none() | st.floats(0, 1e6))
+jobs = st.builds(RecordedJob, ids, ids, ids, st.integers(0, LONGEST_MS), st.none() | st.floats(0, 1e6))
 
 
 @given(st.lists(jobs))
@@ -143,3 +144,23 @@ def test_the_last_moment_that_a_line_tells_of() -> None:
     assert [last_ms(line) for line in LINES] == [2_900, 3_000, 1_500, 1_600, 4_000, 1_000, 1_200, 8_000]
     assert last_ms(replace(JOB, ended_ms=None)) == 2_100
     assert last_ms(replace(JOB, ended_ms=None, began_ms=None, routed_ms=2_050)) == 2_050
+
+
+def test_a_line_that_cant_be_true_is_left_out_and_counted() -> None:
+    far = replace(JOB, arrived_ms=10**18)
+    made = read([*TEXT[:-1], line_text(far), end_text(HEADER)])
+    assert made.jobs == recording(HEADER, LINES).jobs
+    assert made.header.missing == ("lines that can't be true, as times far off or sizes beyond all bounds: 1",)
+    assert not made.header.complete
+
+
+def test_an_end_that_cant_be_true_is_that_of_the_lines() -> None:
+    made = read([*TEXT[:-1], end_text(replace(HEADER, to_ms=10**18))])
+    assert made.header.to_ms == 8_000
+    assert made.header.missing == ("the end, which can't be true",)
+
+
+@pytest.mark.parametrize("from_ms", [-1, 10**400])
+def test_a_beginning_that_is_no_moment_is_refused(from_ms: int) -> None:
+    with pytest.raises(BadRecording, match="the moment it begins at"):
+        read([header_text(replace(HEADER, from_ms=from_ms))])

@@ -1,8 +1,17 @@
 """When VMs were away and the cloud was not to be had."""
 
+from dataclasses import replace
 from math import inf
 
-from producers.flight.recording import Header, RecordedCloud, RecordedLoad, RecordedState, RecordedVm, Recording
+from producers.flight.recording import (
+    Header,
+    RecordedCloud,
+    RecordedLoad,
+    RecordedRouter,
+    RecordedState,
+    RecordedVm,
+    Recording,
+)
 from producers.flight.spans import presence, without_cloud
 from producers.simulation.faults import Fault
 
@@ -33,6 +42,16 @@ def test_a_vm_that_joins_takes_jobs_once_it_is_ready() -> None:
 def test_a_vm_that_never_got_ready_never_takes_any() -> None:
     there = presence(recording((60, "joined"), first_s=60), "vm1")
     assert there.up_s(1000) == 0
+
+
+def test_a_vm_that_was_drained_before_stays_so_until_it_is_told_otherwise() -> None:
+    routers = (RecordedRouter(0, "p2c"), RecordedRouter(700, "p2c", drained=("vm1",)))
+    assert presence(replace(recording((100, "ready")), routers=routers), "vm1").away == (
+        Fault("drain", "vm1", 0.5, 99.5),
+    )
+    assert presence(replace(recording(), routers=routers), "vm1").up_s(1000) == 0.5
+    assert presence(replace(recording((1, "ready")), routers=routers), "vm1").away == ()
+    assert presence(replace(recording(), routers=routers), "vm2").away == ()
 
 
 def test_a_lost_vm_was_silent_before_it_was_missed() -> None:

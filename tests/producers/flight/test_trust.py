@@ -8,7 +8,7 @@ from producers.flight.outcomes import Day, Ended, Figures, figures
 from producers.flight.recording import Header, RecordedCloud, RecordedJob, RecordedLoad, RecordedRouter, Recording
 from producers.flight.trust import Errors, warnings
 from producers.flight.what_if import WhatIf
-from tests.producers.flight.days import BEGINS_MS, job, told
+from tests.producers.flight.days import BEGINS_MS, job, told, vm
 
 EXACT = Errors(0.0, 0.01, -0.02, 0.0)
 HOUR_MS = 3_600_000
@@ -27,7 +27,7 @@ def good(**changes: object) -> Recording:
 
 
 def with_jobs(*jobs: RecordedJob) -> Recording:
-    return good(jobs=(*good().jobs[len(jobs) :], *jobs))
+    return good(jobs=(*jobs, *good().jobs[len(jobs) :]))
 
 
 def test_errors_are_shares_of_what_was() -> None:
@@ -72,6 +72,10 @@ def test_nothing_speaks_against_a_good_recording() -> None:
             good(routers=(replace(good().routers[0], paused=("caption",)),)),
             "Operations were paused while it was recorded: played as if they were not.",
         ),
+        (
+            good(vms=(vm(), vm(slots=4, at_s=50.0), vm("vm2"))),
+            "The slots of vm1 were changed while it was recorded: played with the last ones.",
+        ),
         (good(loads=()), "There are no heartbeats in it: the VMs are taken to do nothing but their jobs."),
         (
             good(clouds=(RecordedCloud(BEGINS_MS, "ready"),)),
@@ -90,3 +94,20 @@ def test_what_is_asked_for_may_not_be_known() -> None:
         "No cloud was recorded: its times and prices are what overspill takes before it knows better.",
         "Nobody of the name berta sent a job.",
     ]
+
+
+def lined_up(number: int, arrived_s: float, routed_s: float) -> RecordedJob:
+    return job(number, arrived_s, routed_s - arrived_s + 1.0, routed_ms=BEGINS_MS + int(routed_s * 1000))
+
+
+def test_jobs_that_come_as_others_are_placed_had_lain_in_their_lane_unseen() -> None:
+    at_once = [lined_up(number, 0.0, number + 1) for number in range(8)]
+    one_by_one = [lined_up(number, number - 6.99, number + 1) for number in range(8, 1000)]
+    (said,) = warnings(good(jobs=(*at_once, *one_by_one)), EXACT, WhatIf())
+    assert said.startswith("992 of 1,000 jobs were taken up as others of their user were placed")
+    assert said.endswith("More VMs or a cloud look better than they would be, fewer worse.")
+
+
+def test_a_line_that_was_seen_to_its_end_is_believed() -> None:
+    jobs = tuple(lined_up(number, number / 1000, number) for number in range(1000))
+    assert warnings(good(jobs=jobs), EXACT, WhatIf()) == []

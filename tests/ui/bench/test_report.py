@@ -3,6 +3,7 @@ import pytest
 from tests.ui.bench.test_figures import CLOUD, VM, ended, figures
 from tests.ui.bench.test_search import step
 from ui.bench.report import lines, progress, search_lines, shown
+from ui.bench.search import GENERATOR
 from ui.bench.tally import LOST, Reply, Tally
 
 
@@ -64,6 +65,12 @@ def test_a_search_tells_its_steps_and_the_last_good_rate() -> None:
 
 def test_a_search_that_found_nothing_says_so() -> None:
     assert "capacity    not found" in search_lines([step(10, "over 2 s")], 2.0)[-2]
+
+
+def test_a_generator_at_its_end_is_not_taken_for_the_system_s_capacity() -> None:
+    told = search_lines([step(10), step(15, "over 2 s"), step(12, GENERATOR)], 2.0)
+    assert told[-2].startswith("capacity    10.00 jobs/s or more: above it the generator, not the system, did not")
+    assert "within 2 s" in search_lines([step(10), step(15, GENERATOR), step(12, "over 2 s")], 2.0)[-2]
 
 
 def test_the_line_on_the_way_tells_of_the_latest_jobs() -> None:

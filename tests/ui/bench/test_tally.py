@@ -53,6 +53,13 @@ def test_a_lost_job_counts_as_long_as_it_was_waited_for() -> None:
     assert tally.problems == {LOST: 1}
 
 
+def test_an_expired_job_counts_as_long_as_it_was_waited_for_too() -> None:
+    tally = Tally()
+    job(tally, 0.0, 60.0, Reply(problem="expired"))
+    assert tally.pairs["sketch", "expired"].latency.longest == pytest.approx(60, rel=0.001)
+    assert (tally.problems, tally.arrived) == ({"expired": 1}, 0)
+
+
 def test_a_refused_job_is_no_quick_answer() -> None:
     tally = Tally()
     job(tally, 0.0, 0.001, Reply(problem="too-many-jobs"))
@@ -69,7 +76,7 @@ def test_users_and_costs_are_counted() -> None:
     tally = Tally()
     job(tally, 0.0, 1.0, CLOUD)
     job(tally, 0.0, 3.0)
-    job(tally, 0.0, 3.0, Reply(problem="expired"))
+    job(tally, 0.0, 3.0, Reply(problem="too-fast"))
     anna = tally.people["anna"]
     assert (anna.asked, anna.good, anna.waited_s, tally.cost) == (3, 2, 4.0, 0.5)
     assert set(tally.pairs) == {("sketch", "cloud"), ("sketch", "vm")}

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from bus.messages import Message
 from producers.letter import Letter, letter_of
-from ui.commands.dead_view import age, as_json, jobs, lines, of_pages, plan, table
+from ui.commands.dead_view import age, as_json, jobs, lines, plan, table
 
 NOW_MS = 1_800_000_000_000
 HISTORY = '[{"attempt": 3, "at_ms": 1799999990000, "vm": "vm1", "problem": "timed-out", "reason": "60 s, no more"}]'
@@ -30,26 +30,19 @@ def letter(message: Message = DEAD, **headers: Any) -> Letter:
 def shown(*letters: Letter, width: int = 120) -> list[str]:
     screen = io.StringIO()
     Console(file=screen, width=width, color_system=None).print(table(letters, NOW_MS))
-    return screen.getvalue().splitlines()
+    return [line.rstrip() for line in screen.getvalue().splitlines()]
 
 
-def test_a_letter_is_a_row() -> None:
-    (head, row) = shown(letter())
-    assert head.split() == ["id", "died", "job", "user", "operation", "attempts", "replays", "reason"]
-    assert row.split() == [
-        letter().id[:10],
-        "2",
-        "h",
-        "5",
-        "min",
-        "ago",
-        "cup",
-        "anna",
-        "sketch",
-        "3",
-        "0",
-        "it",
-        "failed",
+def test_a_letter_is_a_row_then_its_job_and_its_reason() -> None:
+    far = letter(user="ben" * 9, reason=" ".join(["far"] * 30))
+    assert shown(letter(), far, width=80) == [
+        "id          died           attempts  replays  operation  user",
+        "            job: reason",
+        f"{letter().id[:10]}  2 h 5 min ago         3        0  sketch     anna",
+        "            cup: it failed",
+        f"{far.id[:10]}  2 h 5 min ago         3        0  sketch     {'ben' * 6}be",
+        f"            cup: {' '.join(['far'] * 16)}",
+        f"            {' '.join(['far'] * 14)}",
     ]
 
 
@@ -136,11 +129,3 @@ def test_a_plan_says_how_many_of_whom_and_why_they_died() -> None:
     assert (len(told), told[-1]) == (7, "  and 2 other reasons")
     assert "of no operation 1" in plan([letter(Message(b"?", "dead", {"params": "{"}))], "remove")[0]
     assert jobs(1) == "1 dead job"
-
-
-def test_a_page_s_own_jobs_are_better_replayed_there() -> None:
-    page = letter_of(replace(DEAD, reply_to="page.0123"), NOW_MS)
-    assert of_pages([letter(), page]) == [
-        "1 dead job of the page: replay on its dashboard, or it won't show the answers."
-    ]
-    assert of_pages([letter()]) == []

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from typer.testing import CliRunner
 
-from bus.errors import AnswerTimeout, JobFailed
+from bus.errors import AnswerTimeout, JobFailed, SetupError
 from bus.messages import Answer
 from bus.problems import Kind, Problem
 from tests.ui.commands.conftest import Overspill
@@ -84,6 +85,21 @@ def test_a_result_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
 )
 def test_a_command_that_cannot_be_meant(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, ["submit", *arguments]).exit_code == 2
+
+
+def test_without_the_packages_for_traces_it_says_so_and_submits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    monkeypatch.setattr(jobs, "_CONNECT_WITHIN_S", 0.1)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("AMQP_URL", "amqp://guest:guest@127.0.0.1:1/")
+    pictures = [str(path) for path in sorted(PHOTOGRAPHS.glob("*.jpg"))[:2]]
+    ran = CliRunner().invoke(app, ["submit", *pictures, "--out", str(tmp_path)])
+    assert ran.stderr.count("No trace is exported: OTEL_EXPORTER_OTLP_ENDPOINT is set") == 1
+    assert "pip install 'overspill[traces]', or unset it." in ran.stderr
+    assert isinstance(ran.exception, SetupError)  # it went on, to a broker that is not there
+    assert "127.0.0.1:1" in str(ran.exception)
 
 
 def test_an_order_is_read() -> None:

@@ -128,3 +128,12 @@ def test_an_error_leaves_a_recording_that_is_not_complete(path: Path) -> None:
         fails()
     assert read(path).header == replace(read(path).header, complete=False)
     assert len(read(path).jobs) == 1
+
+
+@pytest.mark.parametrize("at_ms", [0, 2**53])
+def test_a_word_from_another_age_does_not_set_the_time(path: Path, at_ms: int) -> None:
+    false = router(0).model_copy(update={"at_ms": at_ms})
+    made = taped(path, Span(0, NOON + 900, from_now=False), false, *USUAL)
+    assert (made.header.from_ms, made.header.to_ms) == (NOON, NOON + 900)
+    assert [(job.id, job.end) for job in made.jobs] == [("j1", "done")]
+    assert made.header.missing == ("events told with a time that can't be true: 1",)

@@ -16,8 +16,8 @@ def of(what_if: WhatIf) -> Report:
     return report(recording, what_if, replay(recording, what_if))
 
 
-def shown(told: Report) -> str:
-    console = Console(width=110, color_system=None)
+def shown(told: Report, width: int = 110) -> str:
+    console = Console(width=width, color_system=None)
     with console.capture() as captured:
         console.print(render(told))
     return captured.get()
@@ -29,9 +29,20 @@ def test_the_figures_stand_side_by_side() -> None:
     assert lines[0] == "The rule that was in force: threshold, 40 % CPU, 90 % RAM."
     assert lines[1].split("  ")[-1] == "p2c, 1 more VM"
     assert next(line for line in lines if "jobs answered" in line).split()[-3:] == ["20", "20", "20"]
-    assert next(line for line in lines if "seconds to the answer" in line).count("2.00 / 2.00 / 2.00") == 3
+    assert next(line for line in lines if "to the answer" in line).count("2.00 / 2.00 / 2.00") == 3
     assert "Played unchanged it is off by: 50th +0." in text
     assert "! The recording is short: 20 jobs in 0.0 h." in text
+
+
+def test_eighty_cells_hold_each_row_on_a_line() -> None:
+    told = of(WhatIf(policy="predictive", cpu_threshold=60.0, add_vms=2))
+    long = replace(told.recorded.answer, p50=9.996, p95=83.25, p99=1234.5)
+    figures = replace(told.recorded, answer=long, by_operation={"remove-background": long})
+    lines = shown(replace(told, recorded=figures, unchanged=figures, hypothetical=figures), 80).splitlines()
+    rows = [line for line in lines if "/" in line and "%" not in line]
+    assert [row.count("10.0 / 83.2 / 1234") for row in rows[:2]] == [3, 3]
+    assert rows[1].startswith("  remove-background ")
+    assert len(rows) == 3  # and the waiting
 
 
 def test_without_a_question_there_is_nothing_to_compare() -> None:

@@ -77,3 +77,10 @@ def test_a_flood_is_bounded() -> None:
     for _ in range(MOST_KEPT + 5):
         found.add(Step(1, "in", "sketch", "vm"))
     assert found.told(2)[0].taken[0] == MOST_KEPT / 2
+
+
+def test_the_past_may_hold_ends_of_one_moment_with_and_without_a_run() -> None:
+    found = rates(since=50.0)
+    ends = [step_of(ran(), 49.0), step_of(job("done", vm="vm1"), 49.0)]
+    found.precede((step for step in ends if step is not None), since=0.0)
+    assert found.told(50.0)[0].ended == (0.2, 2 / 50)

@@ -18,8 +18,8 @@ from ui.top.model import Frame
 from ui.top.view import as_json, render
 
 
-def shown(frame: Frame, width: int, height: int | None = None) -> list[str]:
-    return [line.rstrip() for line in render(frame, width, height).plain.splitlines()]
+def shown(frame: Frame, width: int, height: int, *, keys: bool = True) -> list[str]:
+    return [line.rstrip() for line in render(frame, width, height, keys=keys).plain.splitlines()]
 
 
 def test_a_small_terminal() -> None:
@@ -70,12 +70,14 @@ def test_a_wide_terminal() -> None:
     assert lines[-1].endswith("are commands of overspill")
 
 
-def test_as_long_as_it_takes_for_a_file() -> None:
+def test_a_printed_frame_is_one_screen_without_keys() -> None:
     model = busy()
     for number in range(120):
         model.hear(beat(f"many-{number}"), 60.0)
-    lines = shown(model.frame(60.5, NOW_MS, connected=True), 100)
-    assert sum(line.startswith("many-") for line in lines) == 120
+        model.hear(job("routed", job=f"j{number}"), 60.0)
+    lines = shown(model.frame(60.5, NOW_MS, connected=True), 100, 32, keys=False)
+    assert len(lines) == 32
+    assert any(line.startswith("and ") and line.endswith(" ready") for line in lines)
     assert not any("quit" in line for line in lines)
 
 
@@ -98,7 +100,7 @@ def test_a_hundred_vms_are_scrolled_and_the_rest_is_summed_up() -> None:
 
 
 def test_nobody_there_is_said_with_the_remedy() -> None:
-    lines = shown(top().frame(1.0, NOW_MS, connected=True), 160, 12)
+    lines = shown(top().frame(5.0, NOW_MS, connected=True), 160, 12)
     assert lines == [
         "08:00:00 UTC  127.0.0.1:5672/",
         "Router  none is active",
@@ -110,6 +112,22 @@ def test_nobody_there_is_said_with_the_remedy() -> None:
         f"! {NO_VM}",
         "q quit  p pause  s sort  j/k scroll   vm drain NAME, pause OPERATION, why JOB are commands of overspill",
     ]
+
+
+def test_silence_is_no_alarm_when_listening_has_just_begun() -> None:
+    model = top()
+    quiet = [
+        "08:00:00 UTC  127.0.0.1:5672/",
+        "Router  listening for one",
+        "Cloud   listening for a bridge",
+        "VMs     listening for them",
+        "Waiting not counted yet",
+        "Jobs/s  0.0 in, 0.0 out",
+    ]
+    assert shown(model.frame(1.0, NOW_MS, connected=True), 160, 12, keys=False) == quiet
+    model.frame(60.0, NOW_MS, connected=False)
+    assert shown(model.frame(61.0, NOW_MS, connected=True), 160, 12, keys=False) == quiet
+    assert f"! {NO_ROUTER}" in shown(model.frame(65.0, NOW_MS, connected=True), 160, 12)
 
 
 def test_no_connection_greys_out_what_was_known() -> None:

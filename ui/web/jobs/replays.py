@@ -1,7 +1,7 @@
 """Jobs that were sent again out of the dead queue, by whomever: those of this page are under way again.
 
-The page may hear of it before it happens (its own API does it), by the event, or by the answer alone: when the event was
-lost, as while the page was down, or is late. The number of the time tells them apart, so each time counts once.
+The page may hear of it before it happens (its own API does it), by the event, or by the answer alone: when the event
+was lost, as while the page was down, or is late. The number of the time tells them apart, so each time counts once.
 """
 
 from collections.abc import AsyncIterator, Callable

@@ -156,6 +156,7 @@ class Sender:
         record = self._book.under_way.get(job_id)
         now = self._terms.clock_ms()
         if record is None or record.state != "accepted":
+            self._forget(job_id)  # the broker has it, as what was heard of it since then shows
             return
         if self._book.is_ending(job_id):
             self._again(job_id)  # in case the disk does not take its end

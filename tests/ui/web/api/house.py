@@ -61,7 +61,7 @@ class Worker:
             await self._bus.close()
 
     def _take(self, delivery: Delivery) -> None:
-        job = Job.from_message(delivery.message, now_ms(), trusted=False)
+        job = Job.from_message(delivery.message, now_ms())
         if self.holds:
             self.held.append((delivery, job))
         else:

@@ -1,8 +1,8 @@
 """Jobs that are sent again out of the dead queue by somebody else: by event, by answer, in any order."""
 
-import asyncio
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,9 +24,9 @@ SOON = 20.0
 DIED = Problem.of(Kind.TOO_MANY_ATTEMPTS, "Every attempt failed.")
 
 
-def again(job: Record, replays: int | None = 1, **more: str) -> JobEvent:
+def again(of: Record, replays: int | None = 1, **more: Any) -> JobEvent:
     """What is told when that job's letter is sent again."""
-    return step("replayed", replays=replays).model_copy(update={"job": job.id, **more})
+    return step("replayed", replays=replays).model_copy(update={"job": of.id, **more})
 
 
 def answer(job: Record, replays: int | None) -> Answer:
@@ -60,7 +60,7 @@ async def failed_again(office: Office, job: Record) -> None:
 
 
 @pytest.mark.parametrize("more", [{"user": "ben"}, {"operation": "caption"}, {"job": "f" * 32}])
-async def test_what_is_told_of_other_jobs_opens_none(tmp_path: Path, more: dict[str, str]) -> None:
+async def test_what_is_told_of_other_jobs_opens_none(tmp_path: Path, more: dict[str, Any]) -> None:
     async with office_at(tmp_path, NOWHERE, connect=False) as office:
         job = await failed(office)
         await office.replayed.told(again(job, **more))
@@ -89,6 +89,15 @@ async def test_an_answer_that_comes_before_its_event_opens_the_job(tmp_path: Pat
         await failed_again(office, job)
         await replays.told(again(job))
         assert await office.state(job) == ["failed"]
+
+
+async def test_what_can_not_be_sent_again_leaves_a_job_that_has_not_failed_alone(tmp_path: Path) -> None:
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await office.add()
+        with pytest.raises(ConnectionError):
+            async with office.replayed.during("anna", job.id, 1):
+                raise ConnectionError
+        assert await office.state(job) == ["accepted"]
 
 
 async def test_a_job_that_ended_before_the_page_was_started_is_opened_too(tmp_path: Path) -> None:
@@ -176,7 +185,9 @@ async def test_a_page_that_was_down_when_its_job_was_sent_again_takes_the_answer
         vms.answers = echo
         await replay_all(operator)
         await vms.has_seen(2)
-        async with desk_at(tmp_path, amqp_url) as desk, asyncio.timeout(SOON):
-            while (job := await desk.get("anna", job_id)) is None or job.state != "done":
-                await asyncio.sleep(0.02)
-            assert (job.replays, job.problem) == (1, None)
+        async with desk_at(tmp_path, amqp_url) as desk:
+            # It is in memory again only if its answer has opened it.
+            await eventually(lambda: (job := book_of(desk).known(job_id)) is not None and job.ended)
+            job = await desk.get("anna", job_id)
+            assert job is not None
+            assert (job.state, job.replays, job.problem) == ("done", 1, None)

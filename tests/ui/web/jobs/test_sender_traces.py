@@ -9,6 +9,7 @@ from tests.loglines import logged
 from tests.producers.client.responder import Responder
 from tests.tracing import CALLER, PARENT, TRACE, recorded
 from tests.ui.web.jobs.office import NOW, desk_at, hand_in, office_at
+from ui.web.jobs import moves
 from ui.web.jobs.sender import Sender
 
 pytestmark = pytest.mark.broker
@@ -44,3 +45,16 @@ async def test_however_often_it_is_tried_it_is_sent_once(amqp_url: str, tmp_path
     assert (seen.names, seen.parent("submit"), seen.error("submit")) == (["submit"], CALLER, "it was not sent")
     assert seen.spans["submit"].start_time == NOW * 1_000_000
     assert {(line["job"], line["trace"]) for line in lines.all} == {(job.id, TRACE)}
+
+
+async def test_a_job_that_is_heard_of_has_been_sent_though_nobody_confirmed_it(amqp_url: str, tmp_path: Path) -> None:
+    async with office_at(tmp_path, amqp_url) as office:  # without lanes: each publish is refused
+        with recorded() as seen, logged("ui.web.jobs.sender") as lines:
+            job = await office.add(traceparent=PARENT)
+            sender = Sender(office.bus, office.book, office.files, office.terms)
+            sender.start()
+            await eventually(lambda: len(lines.all) >= 1)
+            office.book.move(moves.sent(office.book.under_way[job.id], NOW))
+            await eventually(lambda: not sender.is_sending(job.id))
+            await sender.close()
+    assert (seen.names, seen.error("submit")) == (["submit"], None)
