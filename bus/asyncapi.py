@@ -67,6 +67,20 @@ def _channels() -> Document:
         "heartbeats": _exchange(
             topology.HEARTBEATS, "vm.heartbeat.{vm}", "The pulse of every VM.", ["heartbeat"], vm=_VM
         ),
+        **_events(),
+        **_control(),
+        "history": _queue(
+            topology.EVENTS_HISTORY,
+            "A stream of everything on `events` and `heartbeats`. Consume it with a prefetch, manual acks and the "
+            "argument `x-stream-offset`: `first`, `next`, a timestamp, or a message's number.",
+            list(asyncapi_messages.EVENTS),
+        ),
+        "dead": _queue(topology.DEAD, "Jobs that exhausted their attempts, kept for the operator.", ["placedJob"]),
+    }
+
+
+def _events() -> Document:
+    return {
         "heartbeatEvents": _exchange(
             topology.EVENTS, "vm.heartbeat.{vm}", "The same, beside all other events.", ["heartbeat"], vm=_VM
         ),
@@ -89,14 +103,6 @@ def _channels() -> Document:
             ["bridgeStatus"],
             state=_states(BridgeStatus),
         ),
-        **_control(),
-        "history": _queue(
-            topology.EVENTS_HISTORY,
-            "A stream of everything on `events` and `heartbeats`. Consume it with a prefetch, manual acks and the "
-            "argument `x-stream-offset`: `first`, `next`, a timestamp, or a message's number.",
-            list(asyncapi_messages.EVENTS),
-        ),
-        "dead": _queue(topology.DEAD, "Jobs that exhausted their attempts, kept for the operator.", ["placedJob"]),
     }
 
 

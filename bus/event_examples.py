@@ -70,6 +70,7 @@ EXAMPLES: Final[dict[str, AnyEvent]] = {
         queued=3,
         waiting={"caption": "no VM serves it"},
         drained=("vm3",),
+        lost={"vm2": 754.2},
     ),
     "bridgeStatus": BridgeStatus(
         bridge="bridge host1 4712",

@@ -21,6 +21,8 @@ MOST_SLOTS = 4096
 """The most slots, and jobs held, that a VM is believed to have."""
 MOST_VMS = 65_536
 _FEW = 64
+MOST_LOST = 64
+"""VMs that a router says it has lost, at the most."""
 """The most of anything there is one of for each operation, setting or candidate."""
 
 
@@ -187,6 +189,11 @@ class RouterStatus(WireModel):
     drained: tuple[ShortStr, ...] = Field((), max_length=MOST_VMS, description="VMs that an operator has drained.")
     quarantined: dict[str, str] = Field(
         default_factory=dict, max_length=MOST_VMS, description="VM -> why it gets no jobs though it beats."
+    )
+    lost: dict[str, Seconds] = Field(
+        default_factory=dict,
+        max_length=MOST_LOST,
+        description="VM lost within the hour -> seconds since its last beat; the last ones lost, for who looks later.",
     )
     cloud: str = Field("no bridge is alive", description="Whether jobs may overflow, or why not.")
 

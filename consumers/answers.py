@@ -23,11 +23,15 @@ def identity(job: Job) -> str:
 
 
 class Kept(NamedTuple):
-    """An answer without its address: body, content type, and the headers that say where and how it ran."""
+    """An answer without its address: body, content type, and the headers that say where and how it ran.
+
+    `ran_for` is the placement whose run it came of, where the answer may go to repeats of that job as well.
+    """
 
     body: bytes
     content_type: str
     headers: dict[str, Any]
+    ran_for: str | None = None
 
 
 class AnswerCache:

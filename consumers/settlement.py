@@ -99,7 +99,7 @@ class Settlement:
         if not job.reply_to:
             slug = problem.slug if problem is not None else None
             held.span.end("the job names no reply_to")
-            self._settle(held, "unanswerable", reason="the job names no reply_to", problem=slug, **_times(kept))
+            self._settle(held, "unanswerable", reason="the job names no reply_to", problem=slug, **_times(job, kept))
             return
         sent = send_answer(self._bus, answer.to_message(job.reply_to))
         self._when_confirmed(sent, partial(self._answered, held, kept, problem))
@@ -115,7 +115,7 @@ class Settlement:
             return  # the broker delivers the job again; the answer is kept for that
         if isinstance(error, Refused):
             self._bury(held, f"the answer could not be delivered: {error}")
-        told = _times(kept)
+        told = _times(held.job, kept)
         if error is not None:
             self._settle(held, "unanswerable", reason=str(error), **told)
         elif problem is not None:
@@ -196,7 +196,10 @@ def _fault(error: BaseException | None, problem: Problem | None) -> str | None:
     return str(error) if error is not None else None if problem is None else problem.slug
 
 
-def _times(kept: Kept) -> dict[str, Any]:
+def _times(job: Job, kept: Kept) -> dict[str, Any]:
+    """What is told of the run; nothing of a repeat, which did not run: each run is counted, and charged, once."""
+    if kept.ran_for not in (None, job.place):
+        return {}
     return {name: kept.headers.get(name) for name in ("waited_ms", "ran_ms")}
 
 

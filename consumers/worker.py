@@ -280,7 +280,8 @@ class Worker:
                 return
         kept = refusal(held.job, outcome.problem) if isinstance(outcome, Failed) else outcome.kept
         told = {"attempt": held.job.attempt, "waited_ms": waited_ms, "ran_ms": outcome.ran_ms}
-        kept = kept._replace(headers={**kept.headers, "route": "vm", "vm": self._config.vm, **told})
+        headers = {**kept.headers, "route": "vm", "vm": self._config.vm, **told}
+        kept = kept._replace(headers=headers, ran_for=held.job.place)
         if not isinstance(outcome, Failed):
             self._answers.keep(held.key, kept)
         for each in everyone:
@@ -289,9 +290,9 @@ class Worker:
     def _hand_back(self, held: Held, failed: Failed) -> None:
         """Have a run that failed tried again, for its repeats as well."""
         reason, problem = failed.problem.detail, failed.problem.slug
-        self._ends.hand_back(held, held.job, reason, problem=problem, ran_ms=failed.ran_ms)
-        for each in held.followers:  # they did not run: the seconds are told once
-            self._ends.hand_back(each, each.job, reason, problem=problem)
+        for each in held.everyone:  # repeats did not run: the seconds are told by the job, or its redelivery
+            ran_ms = failed.ran_ms if each.job.place == held.job.place else None
+            self._ends.hand_back(each, each.job, reason, problem=problem, ran_ms=ran_ms)
 
     def _tell_attempt(self, everyone: Iterable[Held], problem: Problem) -> None:
         """Write the attempt that has failed into each job's history."""

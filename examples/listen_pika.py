@@ -17,6 +17,9 @@ import pika
 # events once the queue is full, instead of keeping them all in its memory; jobs never wait for a listener. What was
 # dropped can still be read in the history: see history_pika.py.
 BOUNDED = {"x-max-length": 10_000, "x-overflow": "drop-head"}
+# That limit counts what lies in the queue. Without acks the broker would hand everything over at once, and keep in its
+# memory what our connection does not take; so it sends so many ahead, and no more until they are acked.
+AHEAD = 200
 
 
 def main() -> int:
@@ -26,14 +29,18 @@ def main() -> int:
     parser.add_argument("pattern", nargs="*", default=["job.#"])
     options = parser.parse_args()
     url = os.environ.get("AMQP_URL", "amqp://guest:guest@localhost:5672/%2F")
-    channel = pika.BlockingConnection(pika.URLParameters(url)).channel()
+    parameters = pika.URLParameters(url)
+    parameters.heartbeat = 30  # seconds; the broker ends a connection that has stood still for two of them
+    channel = pika.BlockingConnection(parameters).channel()
+    channel.basic_qos(prefetch_count=AHEAD)
     # Without a name the broker chooses one; `exclusive` has the queue go when this connection does.
     events = channel.queue_declare("", exclusive=True, arguments=BOUNDED).method.queue
     for pattern in options.pattern:
         channel.queue_bind(events, "events", pattern)
     print(f"listening for {' '.join(options.pattern)}", file=sys.stderr, flush=True)
-    for seen, (method, _, body) in enumerate(channel.consume(events, auto_ack=True), start=1):
+    for seen, (method, _, body) in enumerate(channel.consume(events), start=1):
         print(method.routing_key, body.decode(), flush=True)
+        channel.basic_ack(method.delivery_tag)
         if seen == options.count:
             break
     return 0

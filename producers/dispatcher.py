@@ -26,6 +26,7 @@ from producers.stranded import Stranded, Sweep, home, sent_again
 from producers.waits import Waits
 from producers.work import Work
 from telemetry.fleet import Change, Fleet
+from telemetry.out_of_use import lost, quarantined
 
 _LANES = frozenset(map(lane, range(LANES)))
 TAKEOVER_S = 3.0
@@ -68,6 +69,7 @@ class Dispatcher:
     def activate(self, orders: Orders, places_from_s: float, now: Moment) -> list[Command]:
         """This router is the active one, and places jobs from `places_from_s` on, when it has heard what runs where."""
         self._places_from = places_from_s
+        self._fleet.hears(now.mono_s)
         return self.ordered(orders, now)
 
     def ordered(self, orders: Orders, now: Moment) -> list[Command]:
@@ -85,6 +87,7 @@ class Dispatcher:
         self._sweep = Sweep()
         self._served_by = None
         self._ahead.forget()
+        self._fleet.deaf()
 
     # -- jobs
 
@@ -225,6 +228,8 @@ class Dispatcher:
 
     def status(self, now: Moment) -> RouterStatus:
         """What the router says of itself."""
+        views = self._fleet.views(now.mono_s)
+        stranded = [views[name] for name in self._fleet.stranded]
         return RouterStatus(
             router=self._name,
             at_ms=now.wall_ms,
@@ -236,14 +241,10 @@ class Dispatcher:
             waiting=self._placer.parked | self._placer.waiting,
             paused=tuple(sorted(self._orders.paused)),
             drained=tuple(sorted(self._orders.drained)),
-            quarantined=self._quarantined(now),
+            quarantined=quarantined(stranded),
+            lost=lost(stranded, now.mono_s),
             cloud=self._cloud.said(now.mono_s),
         )
-
-    def _quarantined(self, now: Moment) -> dict[str, str]:
-        views = self._fleet.views(now.mono_s)
-        stuck = (views[name] for name in self._fleet.stranded if views[name].state == "quarantined")
-        return {view.name: view.reason or "" for view in stuck}
 
     def _changed(self, changes: Iterable[Change], now: Moment) -> list[Command]:
         return [*self._announced(changes, now), *self._collecting(now), *self._pump(now)]

@@ -116,10 +116,9 @@ class Learning:
             self._blame.forget(event)
 
     def _learn(self, event: JobEvent, vm: str, placed: Outstanding | None, now: float) -> float:
-        ran_s = _ran_s(event)
-        if ran_s is None:
-            return 0.0
-        self._estimate(event, vm, ran_s, _megapixels(event, placed), now)
+        ran_s = (event.ran_ms or 0) / 1000
+        if event.ran_ms is not None:  # else it did not run: it was refused, or is a repeat of one that did
+            self._estimate(event, vm, ran_s, _megapixels(event, placed), now)
         return ran_s - placed.charged_s if placed else 0.0
 
     def _estimate(self, event: JobEvent, vm: str, ran_s: float, megapixels: float | None, now: float) -> None:
@@ -133,13 +132,6 @@ class Learning:
         elif event.problem == TIMED_OUT and ran_s > self._estimates.predict(event.operation, megapixels, vm).p50:
             # It would have run for longer. What was to take longer anyway teaches nothing by being cut short.
             self._estimates.observe(event.operation, megapixels, vm, ran_s)
-
-
-def _ran_s(event: JobEvent) -> float | None:
-    """Seconds that a job ran before it ended so; None when a job that must have run doesn't tell."""
-    if event.ran_ms is None:
-        return None if event.state == "done" else 0.0
-    return event.ran_ms / 1000
 
 
 def _megapixels(event: JobEvent, placed: Outstanding | None) -> float | None:

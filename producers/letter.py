@@ -156,6 +156,8 @@ def _read(message: Message, now_ms: int) -> tuple[Job | None, str | None]:
         return None, error.problem.detail
     if job.operation not in OPERATIONS:
         return job, f"{job.operation!r} is not an operation; there are {', '.join(OPERATIONS)}."
+    if not job.reply_to:
+        return job, "It names no reply_to, so nobody could see its answer."
     if not (job.body or job.claim):
         return job, "It has no picture."
     return job, None

@@ -81,7 +81,13 @@ class Refusals:
             log.warning("job %s goes to the dead queue: %s", job_id, reason)
             operation = str(delivery.message.headers.get("operation", delivery.message.routing_key))
             event = JobEvent(
-                state="unanswerable", job=job_id, operation=operation, at_ms=now_ms(), reason=reason, traceparent=trace
+                state="unanswerable",
+                job=job_id,
+                operation=operation,
+                at_ms=now_ms(),
+                reason=reason,
+                traceparent=trace,
+                **_user_told(delivery.message),
             )
             self.when_confirmed(bury(self._bus, delivery.message, reason), partial(self._buried, ticket, event))
 
@@ -113,8 +119,7 @@ def _answer(job: Job | None, message: Message, problem: Problem, span: Span) -> 
 
 
 def _event(job: Job | None, message: Message, answer: Message, problem: Problem) -> JobEvent:
-    user = message.headers.get("user")
-    known: dict[str, Any] = {"user": user} if isinstance(user, str) else {}
+    known: dict[str, Any] = _user_told(message)
     if job is not None:
         known = {name: getattr(job, name) for name in ("user", "attempt", "pixels", "traceparent")}
     return JobEvent(
@@ -126,3 +131,9 @@ def _event(job: Job | None, message: Message, answer: Message, problem: Problem)
         problem=problem.slug,
         **known,
     )
+
+
+def _user_told(message: Message) -> dict[str, Any]:
+    """Whose job it is, as far as its header tells."""
+    user = message.headers.get("user")
+    return {"user": user} if isinstance(user, str) and user else {}

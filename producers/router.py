@@ -42,6 +42,7 @@ from producers.tickets import Tickets
 from telemetry import hops, metrics, traces
 from telemetry.fleet import Fleet
 from telemetry.fleet import Rules as FleetRules
+from telemetry.garbage import Garbage
 from telemetry.logs import about
 from telemetry.process import unless_set
 from telemetry.telling import tell
@@ -83,6 +84,7 @@ class Router:
         self._lanes = Lanes(bus, self._tickets, intake, self._on_job)
         self._collectors = Collectors(bus, self._on_collected, dispatcher.uncollected, prefetch=PREFETCH)
         self._leadership = Leadership(bus, self._tickets, self)
+        self._garbage = Garbage()
         self._others: list[Consumer] = []
         self._beginning: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -213,7 +215,9 @@ class Router:
         try:
             event = read_event(delivery.message.body)
         except BadInput as error:
-            log.warning("ignoring garbage on %s: %s", delivery.message.routing_key, error.problem.detail)
+            key = delivery.message.routing_key
+            if (more := self._garbage.met(key, time.monotonic())) is not None:
+                log.warning("ignoring garbage on %s: %s%s", key, error.problem.detail, more)
             return
         now = clock()
         metrics.heard(event, now.wall_ms)

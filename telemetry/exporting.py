@@ -3,12 +3,15 @@
 Imported only where a collector is named: it needs OpenTelemetry's SDK and its exporter.
 """
 
+import contextlib
 import logging
 import os
 import socket
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+import requests
+import urllib3
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
@@ -19,6 +22,23 @@ log = logging.getLogger(__name__)
 
 PATH: Final = "/v1/traces"
 """Where OTLP's address for traces is, under the common one."""
+
+
+_READ: Final = 4096
+"""Bytes read of a collector's answer: only its status is looked at, and an answer may be without end."""
+
+
+class _Brief(requests.Session):
+    """Reads the beginning of each answer, and hangs up on the rest."""
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send a request. Raises requests' own errors."""
+        response = super().send(request, **{**kwargs, "stream": True, "allow_redirects": False})
+        with contextlib.closing(response):
+            # As it came: a few KiB of gzip can be many MiB. `read1` waits for no more than has come.
+            raw: urllib3.HTTPResponse = response.raw
+            response._content = raw.read1(_READ, decode_content=False)  # noqa: SLF001 (so nobody reads on)
+        return response
 
 
 class _Overheard(logging.Filter):
@@ -71,7 +91,8 @@ def to_collector(endpoint: str | None) -> ToldOnce:
     """An exporter to a collector at a base address; None leaves the address to OpenTelemetry's variables."""
     # What the SDK itself says, of a full queue for instance, it says for each span.
     logging.getLogger("opentelemetry.sdk").setLevel(logging.CRITICAL)
-    return ToldOnce(OTLPSpanExporter(endpoint=None if endpoint is None else endpoint.rstrip("/") + PATH))
+    address = None if endpoint is None else endpoint.rstrip("/") + PATH
+    return ToldOnce(OTLPSpanExporter(endpoint=address, session=_Brief()))
 
 
 def resource(program: str) -> Resource:

@@ -3,10 +3,13 @@
 Pure: `now` is the listener's monotonic clock in seconds, so the senders' clocks don't matter.
 """
 
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from math import inf
 from types import MappingProxyType
+from typing import Final
 
 from bus.events import Heartbeat, VmEvent
 from bus.settings import Settings
@@ -17,6 +20,10 @@ from telemetry.vm_view import State, Vm, VmView, why_joined
 
 __all__ = ["Change", "Fleet", "Rules", "State", "VmView"]
 
+log = logging.getLogger(__name__)
+
+MOST_VMS: Final = 4_000
+"""Names known at a time, since anybody may make them up: each costs kilobytes, and time at every look."""
 ANSWERING_S = 15.0
 """Time a worker has, past a job's longest run, to answer it before it counts as stuck."""
 
@@ -76,6 +83,8 @@ class Fleet:
         self._seen = MappingProxyType(self._views)
         self._index = VmIndex()
         self._changes: list[Change] = []
+        self._full = False  # told once
+        self._hears_from = -inf  # when it was last deaf until
 
     # -- what the VMs say
 
@@ -86,15 +95,18 @@ class Fleet:
         being heard: of two machines with one name the one started last is believed. When that one falls silent any
         session is, since a machine's clock may have been set back.
         """
+        self.hears(now)
         self._expire(now)
         vm = self._vms.get(beat.vm)
         if vm is None:
+            if not self._has_room(beat.vm):
+                return self._told()
             vm = self._vms[beat.vm] = self._joined(beat, now)
             self._tell(vm, "joined", why_joined(beat))
         elif not vm.is_news(beat, silent=self._is_silent(vm, now)):
             self._suspect_rival(vm, beat, now)
             return self._told()
-        elif vm.take(beat, now, silent=self._is_silent(vm, now)):
+        elif vm.take(beat, now, silent=now - vm.heard_at > self.rules.lost_after_s):
             self._tell(vm, "joined", why_joined(beat) or "restarted")
         self._revive(vm, now)
         return self._told()
@@ -102,13 +114,17 @@ class Fleet:
     def tick(self, now: float) -> list[Change]:
         """Let time pass: silent VMs are lost, and forgotten after a day."""
         self._expire(now)
-        while self._gone:
-            name, vm = next(iter(self._gone.items()))
-            if now - vm.heard_at <= self.rules.forget_after_s:
-                break
-            del self._gone[name], self._vms[name]
-            self._index.changed(self._views.pop(name), None)
+        while self._gone and now - next(iter(self._gone.values())).heard_at > self.rules.forget_after_s:
+            self._forget_longest_lost()
         return self._told()
+
+    def deaf(self) -> None:
+        """Beats can't be heard from here on: until they can again, and a while longer, nobody is lost by silence."""
+        self._hears_from = inf
+
+    def hears(self, now: float) -> None:
+        """Beats can be heard again, if they could not; the first one says so too."""
+        self._hears_from = min(self._hears_from, now)
 
     def knows(self, vm: str) -> bool:
         """Whether a VM of this name was heard within a day."""
@@ -195,6 +211,22 @@ class Fleet:
 
     # -- beats
 
+    def _has_room(self, name: str) -> bool:
+        """Whether one more VM can be known; the one lost for longest is forgotten for it."""
+        if len(self._vms) >= MOST_VMS and self._gone:
+            self._forget_longest_lost()
+        elif len(self._vms) >= MOST_VMS:
+            if not self._full:
+                log.warning("%d VMs are heard, as many as are kept: %.80r and others are passed over", MOST_VMS, name)
+            self._full = True
+            return False
+        return True
+
+    def _forget_longest_lost(self) -> None:
+        name, _ = self._gone.popitem(last=False)
+        del self._vms[name]
+        self._index.changed(self._views.pop(name), None)
+
     def _joined(self, beat: Heartbeat, now: float) -> Vm:
         rules = self.rules
         ledger = Ledger(rules.settle_beats, rules.settle_beats * rules.beat_interval_s)
@@ -205,7 +237,7 @@ class Fleet:
         return vm
 
     def _is_silent(self, vm: Vm, now: float) -> bool:
-        return now - vm.heard_at > self.rules.lost_after_s
+        return now - max(vm.heard_at, self._hears_from) > self.rules.lost_after_s
 
     def _revive(self, vm: Vm, now: float) -> None:
         """Move a VM just heard to the end of the line, and tell its state if that is another."""

@@ -92,14 +92,17 @@ def _overflowed(job: Job) -> Mapping[str, Any]:
     return {**of(job), "overspill.route": "cloud"}
 
 
-def answer(job: Job, parent: str | None = None) -> Span:
-    """What has not just been run here is answered: out of the cloud, from memory, or with a problem."""
-    told = partial(_answered, job)
+def answer(job: Job, parent: str | None = None, *, system: str = RABBITMQ) -> Span:
+    """What has not just been run here is answered: out of the cloud, from memory, there or on a VM, or with a problem.
+
+    `system` is what takes the answer.
+    """
+    told = partial(_answered, job, system)
     return begin("answer", parent or job.traceparent, told, kind=SpanKind.PRODUCER)
 
 
-def _answered(job: Job) -> Mapping[str, Any]:
-    return {**_messaging("send"), **of(job)}
+def _answered(job: Job, system: str) -> Mapping[str, Any]:
+    return {**_messaging("send", system=system), **of(job)}
 
 
 def receive(answer: Answer) -> Span:

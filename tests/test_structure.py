@@ -76,7 +76,6 @@ def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 PARTS = {
     "captioner.py": "test_caption.py",
     "colour.py": "test_decoding.py",
-    "commands.py": "test_dispatcher.py",
     "cutter.py": "test_remove_background.py",
     "describer.py": "test_caption.py",
     "drawing.py": "test_sketch.py",

@@ -55,26 +55,29 @@ class Pushes:
             job = _unread(parcel)
             await self._publish(job, refusal(job, error.problem)._replace(headers={"vm": self._computing.vm}))
             return
+        if (kept := self._answers.get(job.id)) is not None:
+            with hops.answer(job, system=hops.PUBSUB) as span:
+                await self._answer_with(kept, span.carried_by(job), span)
+            return
         with hops.run(job, self._computing.vm, hops.PUBSUB) as span:
-            await self._run_and_publish(parcel, span.carried_by(job), link, span)
+            await self._run_and_answer(parcel, span.carried_by(job), link, span)
 
-    async def _run_and_publish(self, parcel: Parcel, job: Job, link: str | None, span: Span) -> None:
+    async def _run_and_answer(self, parcel: Parcel, job: Job, link: str | None, span: Span) -> None:
         try:
-            kept = self._answers.get(job.id) or await self._run(job, link)
+            kept = await self._computing.run(job, link)
         except NotServed as reason:
             log.warning("%s goes home: %s", job.operation, reason)
             span.fail(str(reason))
             await self._results.publish(returned_parcel(parcel, str(reason)))
             return
+        self._answers.keep(job.id, kept)
         span.note("computed")
+        await self._answer_with(kept, job, span)
+
+    async def _answer_with(self, kept: Kept, job: Job, span: Span) -> None:
         await self._publish(job, await self._stowed(job, kept))
         if (problem := problem_of(kept)) is not None:
             span.fail(problem.slug)
-
-    async def _run(self, job: Job, link: str | None) -> Kept:
-        kept = await self._computing.run(job, link)
-        self._answers.keep(job.id, kept)
-        return kept
 
     async def _stowed(self, job: Job, kept: Kept) -> Kept:
         """The answer as it fits a parcel: a larger body lies in the blob store, and is put there once."""

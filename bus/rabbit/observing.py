@@ -11,7 +11,10 @@ class Observer:
         """Such a session has ended; `lost` when we did not close it."""
 
     def blocked(self, *, now: bool) -> None:
-        """The broker asks publishers to wait, or (not `now`) lets them go on."""
+        """The broker asks a connection to wait with its publishes, or (not `now`) lets it go on, or it has ended.
+
+        Told of a connection in turns, the waiting first.
+        """
 
     def confirmed(self, after_s: float, *, taken: bool) -> None:
         """The broker has answered a publish after so many seconds; `taken` unless it refused the message."""

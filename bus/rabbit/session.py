@@ -94,8 +94,9 @@ class Session:
         await self.call(self.confirmed.confirm_delivery, ack_nack_callback=self._settled)
 
     def _block(self, *, now: bool) -> None:
-        self.blocked = now
-        OBSERVED.by.blocked(now=now)
+        if now != self.blocked and not (now and self.closed.done()):
+            self.blocked = now
+            OBSERVED.by.blocked(now=now)
 
     async def channel(self, *, essential: bool = True) -> Channel:
         """Open a channel; the end of an `essential` one ends the session, since pika would go on without a word."""
@@ -167,6 +168,7 @@ class Session:
 
     def end(self, error: BaseException) -> None:
         """Note why the session is over, once, and close what is open."""
+        self._block(now=False)
         if self.closed.done():
             return
         self.closed.set_result(error)

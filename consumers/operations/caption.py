@@ -18,7 +18,7 @@ class CaptionParams(Params):
 
 
 def _load(models: Models, threads: int) -> Runner:
-    require(models, "caption", CaptionParams().model)
+    require(models, "caption", CaptionParams().model, package="transformers")
     from consumers.operations.describer import Describer  # noqa: PLC0415 (torch: only where captions are made)
 
     return Describer(models, threads)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -41,8 +42,13 @@ class Unavailable(SetupError):
     """This machine can't run the operation; the message says why and how to mend it."""
 
 
-def require(models: Models, operation: str, name: str) -> None:
-    """Make sure that a model was pulled, before anything heavy is imported for it. Raises Unavailable."""
+def require(models: Models, operation: str, name: str, *, package: str) -> None:
+    """Make sure that a package is here and a model was pulled, before anything heavy is imported.
+
+    Raises ModuleNotFoundError, or Unavailable for the model: without the package it would be of no use.
+    """
+    if find_spec(package) is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
     if models.missing(CATALOGUE[name]):
         raise Unavailable(f"{operation} has no model: {name} isn't on this machine; {pull_hint(name)}")
 

@@ -41,7 +41,7 @@ class RemoveBackgroundParams(Params):
 
 
 def _load(models: Models, threads: int) -> Runner:
-    require(models, "remove-background", RemoveBackgroundParams().model)
+    require(models, "remove-background", RemoveBackgroundParams().model, package="rembg")
     from consumers.operations.cutter import Cutter  # noqa: PLC0415 (rembg: only where backgrounds are removed)
 
     return Cutter(models, threads)

@@ -91,8 +91,10 @@ def read(path: Path) -> Recording:
 def _feed(reading: Reading, file: io.BufferedReader) -> None:
     try:
         for line in _lines(file):
-            # A line that was cut off in the middle leaves the end missing as well, which is what is told of.
-            if not line.endswith(b"\n") or not reading.feed(line.decode(errors="replace")):
+            if not line.endswith(b"\n"):
+                reading.cut_off()
+                break
+            if not reading.feed(line.decode(errors="replace")):
                 break
     except EOFError:
         pass  # the same, of a compressed file

@@ -92,8 +92,7 @@ def jobs_of(key: Key, told: Told) -> list[RecordedJob]:
             stay = _Stay(refusal.at_ms)
             stays.append(stay)
         stay.refusal = refusal
-    began_on = {step["running"].vm for stay in stays for step in stay.placements if "running" in step}
-    return [_job(key, stay, began_on) for stay in stays]
+    return [_job(key, stay) for stay in stays]
 
 
 def _stays(told: Told) -> list[_Stay]:
@@ -123,12 +122,12 @@ def _is_clipped(routed: JobEvent) -> bool:
     return routed.waited_ms == 0 and (routed.attempt or 0) > 1
 
 
-def _job(key: Key, stay: _Stay, began_on: set[str | None]) -> RecordedJob:
+def _job(key: Key, stay: _Stay) -> RecordedJob:
     last, end = _last(stay)
     user, job_id, operation = key
     routed, running = last.get("routed"), last.get("running")
     steps = [event for event in (end, running, last.get("sent"), routed) if event is not None]
-    ran_ms = None if end is None or _is_repeat(last, began_on) else end.ran_ms
+    ran_ms = None if end is None else end.ran_ms  # a repeat, answered without a run, tells none
     began_ms = None if ran_ms is None and running is None else _began_ms(stay.arrived_ms, last, end, ran_ms)
     return RecordedJob(
         id=job_id,
@@ -171,17 +170,6 @@ def _last(stay: _Stay) -> tuple[_Placement, JobEvent | None]:
 def _placed_at(placement: _Placement) -> tuple[int, int, str]:
     first = min(placement.values(), key=_order)
     return max(event.attempt or 0 for event in placement.values()), first.at_ms, first.placement or ""
-
-
-def _is_repeat(last: _Placement, began_on: set[str | None]) -> bool:
-    """Whether a VM answered without running it: the answer was there already, or came of the same job's first run.
-
-    The answer tells how long that took. It is longer than this one was there, or the first run is known as well.
-    """
-    routed, end = last.get("routed"), last.get("ended")
-    if routed is None or end is None or "running" in last or end.ran_ms is None or end.route == "cloud":
-        return False
-    return end.ran_ms > end.at_ms - routed.at_ms or end.vm in began_on
 
 
 def _began_ms(arrived_ms: int, last: _Placement, end: JobEvent | None, ran_ms: int | None) -> int:

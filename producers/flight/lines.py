@@ -101,6 +101,14 @@ class Reading:
         """The rest is lost."""
         self._missing.append(f"{why}: what came after it is left out")
 
+    def cut_off(self) -> None:
+        """The next line has no end; of all but the first, the end that is missing too is what is told of.
+
+        Raises BadRecording when it is the first: the file is something else, or was cut off before anything was in it.
+        """
+        if not self._count:
+            raise _foreign("its first line has no end")
+
     def recording(self) -> Recording:
         """What was read. Raises BadRecording when that is nothing."""
         if not self._count:

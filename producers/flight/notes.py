@@ -9,7 +9,7 @@ from typing import Final
 
 from bus.events import AnyEvent, Heartbeat, JobEvent, RouterStatus, VmEvent
 from producers.flight.jobs import Key, Told, jobs_of
-from producers.flight.readings import Readings
+from producers.flight.readings import MOST_VMS, Readings
 from producers.flight.recording import Line, RecordedJob, RecordedState
 from producers.flight.rules import CloudLines, RouterLines
 
@@ -45,7 +45,7 @@ class Notes:
         self._under_way: OrderedDict[Key, tuple[int, Told]] = OrderedDict()
         self._over: OrderedDict[Key, tuple[int, Told]] = OrderedDict()
         self._past: OrderedDict[str, None] = OrderedDict()
-        self._states: dict[str, str] = {}
+        self._states: OrderedDict[str, str] = OrderedDict()
         self._readings = Readings()
         self._router = RouterLines()
         self._cloud = CloudLines()
@@ -86,6 +86,9 @@ class Notes:
         if self._states.get(event.vm) == event.state:
             return []
         self._states[event.vm] = event.state
+        self._states.move_to_end(event.vm)
+        if len(self._states) > MOST_VMS:
+            self._states.popitem(last=False)
         return [RecordedState(event.vm, event.at_ms, event.state, event.reason)]
 
     def _job(self, event: JobEvent) -> list[RecordedJob]:

@@ -52,6 +52,15 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Replayed:
+    """The day as it was, played unchanged, and, where something was to be different, so."""
+
+    recorded: Day
+    unchanged: Day
+    hypothetical: Day | None
+
+
+@dataclass(frozen=True, slots=True)
 class Times:
     """Percentiles of a time, seconds; not a number where there is none."""
 

@@ -1,5 +1,6 @@
 """Heartbeats thinned to a reading a second of each VM, and to what it can do when that changes. Pure."""
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,6 +9,8 @@ from producers.flight.recording import NO_READING, SECONDS_A_LINE, RecordedLoad,
 
 _SILENT_MS: Final = 2 * SECONDS_A_LINE * 1000
 """After this long nothing more comes for a line that was begun."""
+MOST_VMS: Final = 4_000
+"""Names remembered, since anybody may make them up; of more, the ones not heard of for longest are forgotten."""
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class Readings:
 
     def __init__(self) -> None:
         self._minutes: dict[str, _Minute] = {}
-        self._known: dict[str, tuple[str, RecordedVm]] = {}
+        self._known: OrderedDict[str, tuple[str, RecordedVm]] = OrderedDict()
         self._looked_ms = 0
 
     def hear(self, beat: Heartbeat) -> list[RecordedVm | RecordedLoad]:
@@ -48,13 +51,21 @@ class Readings:
         if minute is None:
             minute = self._minutes[beat.vm] = _Minute(second)
         minute.set(second, beat)
-        return lines
+        return [*lines, *self._forgotten()]
+
+    def _forgotten(self) -> list[RecordedLoad]:
+        if len(self._known) <= MOST_VMS:
+            return []
+        vm, _ = self._known.popitem(last=False)
+        minute = self._minutes.pop(vm, None)
+        return [minute.line(vm)] if minute is not None else []
 
     def _joined(self, beat: Heartbeat) -> list[RecordedVm]:
         vm = RecordedVm(beat.vm, 0, beat.slots, beat.look_ahead, beat.cores, beat.operations)
-        if self._known.get(beat.vm) == (beat.session, vm):
+        known, self._known[beat.vm] = self._known.get(beat.vm), (beat.session, vm)
+        self._known.move_to_end(beat.vm)
+        if known == (beat.session, vm):
             return []
-        self._known[beat.vm] = (beat.session, vm)
         return [RecordedVm(beat.vm, beat.at_ms, beat.slots, beat.look_ahead, beat.cores, beat.operations)]
 
     def silent(self, now_ms: int) -> list[RecordedLoad]:

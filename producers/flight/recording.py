@@ -101,13 +101,17 @@ class RecordedLoad:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRouter:
-    """The rule in force from this moment on: a policy, the settings it reads, and what an operator took out of use."""
+    """The rule in force from this moment on: a policy, the settings it reads, and what was out of use.
+
+    `paused` and `drained` are an operator's doing; the VMs `quarantined` beat, and got no jobs.
+    """
 
     at_ms: int
     policy: str
     limits: dict[str, float] = field(default_factory=dict)
     paused: tuple[str, ...] = ()
     drained: tuple[str, ...] = ()
+    quarantined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ class RouterLines:
             return []
         known = self._known
         limits = known.limits if known is not None and known.policy == told.policy else {}
-        return self._changed(RecordedRouter(told.at_ms, told.policy, limits, told.paused, told.drained))
+        stuck = tuple(sorted(told.quarantined))
+        return self._changed(RecordedRouter(told.at_ms, told.policy, limits, told.paused, told.drained, stuck))
 
     def routed(self, told: JobEvent) -> list[RecordedRouter]:
         """A placement tells which settings its policy read; one that asked no policy, or is cut short, does not."""

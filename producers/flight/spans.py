@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import inf
 from typing import Final
 
-from producers.flight.recording import RecordedCloud, RecordedState, Recording
+from producers.flight.recording import RecordedCloud, RecordedState, Recording, State
 from producers.simulation.faults import Fault, Kind
 
 NOTICED_S: Final = 3.0
@@ -39,20 +39,23 @@ def presence(recording: Recording, vm: str) -> Presence:
     seen_ms = [*(told.at_ms for told in recording.vms if told.vm == vm), *_beats_ms(recording, vm)]
     first_ms = min(seen_ms, default=begins_ms)
     states = [state for state in recording.states if state.vm == vm]
-    if _was_drained(recording, vm, states):
-        states.insert(0, RecordedState(vm, first_ms, "draining"))
+    if (before := _state_before(recording, vm, states)) is not None:
+        states.insert(0, RecordedState(vm, first_ms, before))
     taking_ms = _first_taking(states, first_ms)
     joins_s = max(0.0, (taking_ms - begins_ms) / 1000)
     away = tuple(_away([state for state in states if state.at_ms >= taking_ms], vm, begins_ms))
     return Presence(0.0 if joins_s < AT_ONCE_S else joins_s, away)
 
 
-def _was_drained(recording: Recording, vm: str, states: Sequence[RecordedState]) -> bool:
-    """Whether an operator had taken it out of use before: no state is told then, only the routers' list of those."""
+def _state_before(recording: Recording, vm: str, states: Sequence[RecordedState]) -> State | None:
+    """How it was out of use before: no state is told then, only the routers' lists of such VMs."""
     until_ms = recording.header.from_ms + AT_ONCE_S * 1000
     if states and states[0].at_ms < until_ms:
-        return False
-    return any(vm in told.drained for told in recording.routers if told.at_ms < until_ms)
+        return None
+    first = [told for told in recording.routers if told.at_ms < until_ms]
+    if any(vm in told.drained for told in first):
+        return "draining"
+    return "quarantined" if any(vm in told.quarantined for told in first) else None
 
 
 def _beats_ms(recording: Recording, vm: str) -> Iterable[int]:

@@ -122,13 +122,14 @@ def watch(fleet: Fleet) -> None:
 
 async def ask_queues(bus: Bus) -> None:
     """Ask the broker how much lies in the queues, if that is told and was not asked for 15 seconds."""
-    now = time.monotonic()
-    if _process.serving is None or now < _process.serving.queues_due_s:
+    now, serving = time.monotonic(), _process.serving
+    if serving is None or now < serving.queues_due_s:
         return
-    _process.serving.queues_due_s = now + queues.EVERY_S
+    serving.queues_due_s = now + queues.EVERY_S
     try:
-        _process.serving.fold.queues(await queues.ask(bus))
+        serving.fold.queues(await queues.ask(bus))
     except BusError as error:
+        serving.fold.queues({})  # what was told before may no longer be so
         _log.info("how much lies in the queues is not known: %s", error)
 
 

@@ -10,6 +10,8 @@ class Connections(Observer):
 
     def __init__(self, board: Board) -> None:
         self._board = board
+        self._blocked = 0
+        """Connections that are blocked: a process may have several."""
 
     def connected(self) -> None:
         """A connection works."""
@@ -19,13 +21,13 @@ class Connections(Observer):
     def disconnected(self, *, lost: bool) -> None:
         """It has ended."""
         self._board.add(f.BUS_CONNECTED, amount=-1.0)
-        self._board.set(f.BUS_BLOCKED, value=0)
         if lost:
             self._board.add(f.BUS_LOST)
 
     def blocked(self, *, now: bool) -> None:
-        """The broker takes messages, or (when `now`) none."""
-        self._board.set(f.BUS_BLOCKED, value=now)
+        """On one more connection the broker takes no messages, or (not `now`) on one fewer."""
+        self._blocked += 1 if now else -1
+        self._board.set(f.BUS_BLOCKED, value=self._blocked > 0)
 
     def confirmed(self, after_s: float, *, taken: bool) -> None:
         """A publish was answered after so many seconds."""

@@ -19,6 +19,8 @@ from bus.errors import SetupError
 PATH: Final = "/metrics"
 SILENT_S: Final = 5.0
 """How long a caller may say nothing, or take nothing."""
+WITHIN_S: Final = 5.0
+"""How long a caller may take in all, from connecting to the answer's last byte."""
 MOST_CALLERS: Final = 8
 """Callers answered at a time; the next one hears that it is too many."""
 _LOOK_S: Final = 0.1
@@ -28,6 +30,17 @@ _REFUSED: Final = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nCon
 
 class _Handler(MetricsHandler):
     timeout = SILENT_S
+
+    def setup(self) -> None:
+        super().setup()
+        # A caller that says or takes a byte now and then is never silent, so the whole of it has an end as well.
+        self._deadline = threading.Timer(WITHIN_S, _cut, (self.connection,))
+        self._deadline.daemon = True
+        self._deadline.start()
+
+    def finish(self) -> None:
+        self._deadline.cancel()
+        super().finish()
 
     def do_GET(self) -> None:  # noqa: N802 (http.server's name)
         if urlsplit(self.path).path == PATH:
@@ -39,10 +52,18 @@ class _Handler(MetricsHandler):
         return "overspill"
 
 
+def _cut(connection: socket.socket) -> None:
+    """End what is read and written on a connection; its thread notices."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 class Endpoint(ThreadingHTTPServer):
     """Serves the metrics of a registry, from when it is made until `close`."""
 
     daemon_threads = True
+    request_queue_size = 64
+    """Callers that may wait to be heard: what is over it isn't refused but left hanging."""
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
         """Port 0 is any free one. Raises SetupError when there is no listening there."""

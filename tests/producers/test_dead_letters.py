@@ -36,7 +36,11 @@ async def buried(bus: Bus, *jobs: str, replays: int = 0) -> None:
     """Let jobs die."""
     for job in jobs:
         headers = {"user": "anna", "attempt": 3, "deadline_ms": 5, "replays": replays}
-        await bury(bus, Message(b"picture of " + job.encode(), "sketch", headers, message_id=job), f"{job} failed")
+        await bury(
+            bus,
+            Message(b"picture of " + job.encode(), "sketch", headers, message_id=job, reply_to="replies"),
+            f"{job} failed",
+        )
 
 
 async def seen(bus: Bus) -> dict[str, str]:
@@ -207,7 +211,7 @@ async def test_a_pass_that_is_left_early_leaves_the_rest(bus: Bus) -> None:
 
 
 async def test_letters_that_are_alike_are_as_many_as_they_are(bus: Bus) -> None:
-    twin = Message(b"picture", DEAD, {"user": "anna"}, message_id="twin")
+    twin = Message(b"picture", DEAD, {"user": "anna"}, message_id="twin", reply_to="replies")
     for _ in range(3):
         await bus.publish("", twin)
     (letter_id,) = (await seen(bus)).values()

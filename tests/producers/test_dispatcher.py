@@ -259,6 +259,27 @@ def test_a_lost_connection_empties_the_window_and_nothing_else() -> None:
     assert where(desk.job()) == [("j2", "vm.vm1")]
 
 
+def test_after_a_lost_connection_a_vm_is_given_time_to_be_heard() -> None:
+    desk = Desk("vm1")
+    desk.dispatcher.forget()
+    desk.later(30)
+    desk.dispatcher.activate(Orders(), desk.now, at(desk.now))
+    desk.later(3)
+    assert where(desk.job()) == [("j1", "vm.vm1")]
+    assert desk.status().lost == {}
+    desk.later(0.1)
+    assert desk.status().lost == {"vm1": 33.1}
+
+
+def test_the_status_tells_who_is_lost_for_an_hour() -> None:
+    desk = Desk("vm1", "vm2")
+    desk.later(10)
+    desk.beat("vm2")
+    assert desk.status().lost == {"vm1": 10.0}
+    desk.later(3600)
+    assert desk.status().lost == {"vm2": 3600.0}
+
+
 def test_the_status_counts_what_was_routed() -> None:
     desk = Desk("vm1")
     desk.job()

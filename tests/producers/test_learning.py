@@ -110,12 +110,12 @@ def test_a_run_whose_size_nobody_tells_teaches_nothing() -> None:
     assert books.typical_s() == Books().typical_s()
 
 
-def test_an_end_without_a_running_time_is_an_end_all_the_same() -> None:
+def test_a_repeat_that_was_answered_without_a_run_gives_its_charge_back_and_teaches_nothing() -> None:
     books = Books()
-    before_s = books.typical_s()
-    assert books.told("done") == 0.0
+    before_s, share = books.typical_s(), books.vm.share
+    assert books.told("done") == -CHARGED_S
     assert "p1" not in books.work
-    assert books.typical_s() == before_s
+    assert (books.typical_s(), books.vm.share) == (before_s, share)
 
 
 def test_a_job_without_a_placement_goes_by_its_id() -> None:

@@ -71,9 +71,10 @@ def test_how_often_it_was_sent_again_is_told() -> None:
     [
         (dead(operation="knit"), "'knit' is not an operation"),
         (replace(DEAD, body=b""), "It has no picture."),
+        (replace(DEAD, reply_to=None), "It names no reply_to"),
         (dead(params="{"), "params"),
     ],
-    ids=["operation", "picture", "params"],
+    ids=["operation", "picture", "reply_to", "params"],
 )
 def test_what_can_not_be_sent_again_says_why(message: Message, why: str) -> None:
     assert why in (letter_of(message, NOW_MS).refused or "")

@@ -199,6 +199,14 @@ async def test_an_answer_that_its_queue_refuses_is_buried(
     await counter.settled(foreign)
 
 
+async def test_a_burial_is_told_with_whose_job_it_was(counter: Counter, foreign: Foreign) -> None:
+    for told, user in (("ben", "ben"), (7, "anonymous")):
+        send(foreign, headers={"user": told})
+        ticket, _ = await counter.next()
+        counter.refusals.bury(Bury(ticket, "no reply_to"))
+        assert (await counter.event()).user == user
+
+
 async def test_what_the_dead_queue_refuses_stays_ours(
     counter: Counter, foreign: Foreign, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -214,13 +214,17 @@ async def test_a_job_of_an_operation_that_no_vm_serves_is_parked_until_one_does(
     await site.settled()
 
 
-async def test_garbage_among_heartbeats_and_events_is_passed_over(site: Site) -> None:
+async def test_garbage_among_heartbeats_and_events_is_passed_over_and_told_once_a_key(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     for body in (b"", b"\xff\xfe", b"[]", b'{"kind": "heartbeat"}', b'{"kind": "vm", "state": "lost"}'):
         site.foreign.publish(HEARTBEATS, "vm.heartbeat.vm1", body)
         site.foreign.publish(EVENTS, "job.done.sketch", body)
     await site.vm()
     site.job()
     assert (await site.placed()).body == b"picture"
+    assert caplog.text.count("ignoring garbage on vm.heartbeat.vm1") == 1
+    assert caplog.text.count("ignoring garbage on job.done.sketch") == 1
 
 
 async def test_a_vm_without_a_queue_loses_no_job(site: Site) -> None:

@@ -17,6 +17,7 @@ NOW_MS = 1_000_000_000_000
 
 EARLY_S = 0.001
 BEGUN_MS = 1_700_000_000_000
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def at(seconds: float) -> Moment:
@@ -57,10 +58,10 @@ def eta_s(event: JobEvent) -> tuple[float, float]:
 
 def test_a_job_is_told_its_place_and_when_it_will_be_done() -> None:
     room = Room()
-    room.come(0, user="anna", attempt=1, pixels=1_000_000, traceparent="t")
+    room.come(0, user="anna", attempt=1, pixels=1_000_000, traceparent=TRACE)
     (event,) = room.told(0.5)
     assert (event.key, event.job, event.user, event.attempt) == ("job.waiting.caption", "j0", "anna", 1)
-    assert (event.at_ms, event.waited_ms, event.pixels, event.traceparent) == (BEGUN_MS + 500, 500, 1_000_000, "t")
+    assert (event.at_ms, event.waited_ms, event.pixels, event.traceparent) == (BEGUN_MS + 500, 500, 1_000_000, TRACE)
     assert (event.place, event.reason) == (1, None)
     soonest_s, latest_s = eta_s(event)
     assert 0 < soonest_s < Estimates().predict("caption", 1.0).p50 < latest_s

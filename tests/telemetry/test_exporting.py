@@ -1,8 +1,11 @@
 """A collector that is down, refuses or sleeps: told once, and waited for by nobody."""
 
+import contextlib
 import logging
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +19,7 @@ need_package("opentelemetry.exporter.otlp.proto.http", "traces")
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: E402 (it needs the first)
 from opentelemetry.sdk.trace import ReadableSpan  # noqa: E402
+from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: E402
 
 from telemetry.exporting import ToldOnce, resource, to_collector  # noqa: E402
 from telemetry.traces import begin  # noqa: E402
@@ -64,10 +68,32 @@ def test_who_is_not_there_is_told_too(spans: list[ReadableSpan], caplog: pytest.
     assert ["spans don't reach" in record.getMessage() for record in caplog.records] == [True]
 
 
+def test_of_an_answer_without_end_the_beginning_is_read(spans: list[ReadableSpan]) -> None:
+    taken = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endless = threading.Thread(target=answer_without_end, args=(server, taken))
+        endless.start()
+        exporter = to_collector(f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert exporter.export(spans) is SpanExportResult.SUCCESS
+        assert taken.wait(20)  # we hung up
+        exporter.shutdown()
+        endless.join()
+
+
+def answer_without_end(server: socket.socket, hung_up: threading.Event) -> None:
+    caller, _ = server.accept()
+    with caller, contextlib.suppress(OSError):
+        caller.recv(100_000)
+        caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n")
+        while True:
+            caller.sendall(bytes(100_000))
+    hung_up.set()
+
+
 def test_a_process_does_not_wait_for_a_collector_that_sleeps() -> None:
     with Collector() as collector:
         collector.awake.clear()
-        command = [sys.executable, "-c", SERVES.format(endpoint=collector.url, spans=10_000)]
+        command = [sys.executable, "-c", SERVES.format(endpoint=collector.url, spans=3_000)]
         subprocess.run(command, capture_output=True, check=True, timeout=60, env={})
         assert collector.batches == 0  # it has not answered yet, and the process is gone
 

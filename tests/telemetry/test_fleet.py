@@ -51,6 +51,20 @@ def test_a_vm_joins_and_is_ready() -> None:
     }
 
 
+def test_of_more_names_than_are_kept_the_longest_lost_make_room(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("telemetry.fleet.MOST_VMS", 2)
+    fleet = a_fleet(one=beat(1, vm="vm1"), two=beat(1, vm="vm2"))
+    assert [fleet.heard(beat(1, vm=name), 1.0) for name in ("forged", "forged2")] == [[], []]
+    assert len(caplog.records) == 1
+    assert "'forged' and others are passed over" in caplog.text
+    fleet.heard(beat(2, vm="vm2"), 2.0)
+    fleet.heard(beat(2, vm="vm1"), 2.5)
+    assert [change.vm for change in fleet.heard(beat(1, vm="vm3"), 5.2)] == ["vm2", "vm3", "vm3"]
+    assert set(fleet.views(5.2)) == {"vm1", "vm3"}
+
+
 def test_the_life_of_a_vm() -> None:
     fleet = Fleet()
 
@@ -259,3 +273,39 @@ def test_the_rules_follow_the_settings() -> None:
 
     assert (rules.beat_interval_s, rules.lost_after_s, rules.stuck_after_s) == (0.5, 2.0, 35.0)
     assert Rules() == Rules.of(Settings())
+
+
+def test_who_was_deaf_lost_nobody_meanwhile() -> None:
+    fleet = a_fleet(vm1=beat(1), vm2=beat(1, vm="vm2"))
+    fleet.deaf()
+    assert fleet.tick(60.0) == []
+
+    assert fleet.heard(beat(61), 60.0) == []
+    assert fleet.tick(63.0) == []
+    assert fleet.heard(beat(64), 63.0) == []
+    assert fleet.tick(63.1) == [Change("vm2", "lost", "not heard from for 63.1 s")]
+
+
+def test_who_hears_nothing_after_it_was_deaf_loses_them_all() -> None:
+    fleet = a_fleet()
+    fleet.deaf()
+    fleet.hears(60.0)
+    fleet.hears(62.0)  # it does already
+    assert fleet.tick(63.0) == []
+    assert fleet.tick(63.1) == [Change("vm1", "lost", "not heard from for 63.1 s")]
+
+
+def test_who_was_lost_before_stays_lost() -> None:
+    fleet = a_fleet()
+    fleet.tick(4.0)
+    fleet.deaf()
+    fleet.hears(60.0)
+    assert vm1(fleet, 60.0).state == "lost"
+    assert fleet.heard(beat(2), 61.0) == [Change("vm1", "ready", "heard again after 61.0 s")]
+
+
+def test_figures_from_before_it_was_deaf_say_nothing_about_now() -> None:
+    fleet = a_fleet(vm1=beat(1, cpu_percent=100.0))
+    fleet.deaf()
+    fleet.heard(beat(61, cpu_percent=10.0), 60.0)
+    assert vm1(fleet, 60.0).load == 10.0

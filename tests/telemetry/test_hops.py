@@ -75,6 +75,8 @@ def test_what_brings_a_job_to_a_service_is_told_where_there_is_a_word_for_it() -
         )
         hops.run(JOB, "cloud-1", None).end()
         assert "messaging.system" not in seen.told("run sketch")
+        hops.answer(JOB, system=hops.PUBSUB).end()
+        assert seen.told("answer")["messaging.system"] == "gcp_pubsub"
 
 
 def test_a_refusal_is_an_error_even_of_what_is_no_job() -> None:

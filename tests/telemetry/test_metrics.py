@@ -89,7 +89,7 @@ def test_a_router_tells_of_the_fleet_that_it_watches() -> None:
     assert values(served_page())['overspill_vm_state{state="ready",vm="vm1"}'] == 1
 
 
-async def test_queues_that_cannot_be_asked_leave_what_was_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_queues_that_cannot_be_asked_are_named_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     bus = Bus("amqp://127.0.0.1:1/", name="test", topology=shared())
     await metrics.ask_queues(bus)
@@ -105,7 +105,11 @@ async def test_how_much_lies_in_the_queues_is_told(amqp_url: str) -> None:
     served("router")
     async with Bus(amqp_url, name="test", topology=shared()) as bus:
         await metrics.ask_queues(bus)
-    assert values(served_page())['overspill_queue_messages{queue="dead"}'] == 0
+        assert values(served_page())['overspill_queue_messages{queue="dead"}'] == 0
+    assert metrics._process.serving is not None
+    metrics._process.serving.queues_due_s = 0.0
+    await metrics.ask_queues(bus)  # which is closed
+    assert not [name for name in values(served_page()) if name.startswith("overspill_queue_messages")]
 
 
 async def test_requests_are_counted_while_metrics_are_served() -> None:

@@ -1,6 +1,7 @@
 """The load generator's loop: sends each job when it is due, and waits for none of them."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from telemetry.process import unless_set
@@ -10,35 +11,45 @@ from ui.bench.tally import Reply, Tally
 Send = Callable[[Due], Awaitable[Reply]]
 
 
-async def generate(dues: Iterable[Due], send: Send, tally: Tally, stop: asyncio.Event, for_s: float | None) -> bool:
+async def generate(
+    dues: Iterable[Due],
+    send: Send,
+    tally: Tally,
+    stop: asyncio.Event,
+    for_s: float | None,
+    cpu_s: Callable[[], float] = time.process_time,
+) -> bool:
     """Send all jobs and wait for their ends; returns whether `stop` did not cut it short.
 
     `send` sends one job and tells how it ended; it must end by itself, and raises nothing. Sending lasts `for_s`
-    seconds, or to the last of `dues`.
+    seconds, or to the last of `dues`; `cpu_s` tells the seconds of a core that this process has taken.
     """
-    began_s = asyncio.get_running_loop().time()
-    under_way: set[asyncio.Task[None]] = set()
-    whole = await unless_set(stop, _all(dues, _Line(send, tally, began_s, under_way), for_s))
+    line = _Line(send, tally, cpu_s)
+    whole = await unless_set(stop, _all(dues, line, for_s))
     if tally.until_s is None:
-        tally.stop(_now() - began_s)
-    for task in tuple(under_way):
+        line.stop()
+    for task in tuple(line.under_way):
         task.cancel()
-    await asyncio.gather(*under_way, return_exceptions=True)
+    await asyncio.gather(*line.under_way, return_exceptions=True)
     return whole
 
 
 class _Line:
     """One run's jobs; times are seconds since it began."""
 
-    def __init__(self, send: Send, tally: Tally, began_s: float, under_way: set[asyncio.Task[None]]) -> None:
+    def __init__(self, send: Send, tally: Tally, cpu_s: Callable[[], float]) -> None:
         self._send = send
-        self.tally = tally
-        self.began_s = began_s
-        self.under_way = under_way
+        self._tally = tally
+        self._cpu_s = cpu_s
+        self._began_s, self._before_s = _now(), cpu_s()
+        self.under_way: set[asyncio.Task[None]] = set()
 
     @property
     def now_s(self) -> float:
-        return _now() - self.began_s
+        return _now() - self._began_s
+
+    def stop(self) -> None:
+        self._tally.stop(self.now_s, self._cpu_s() - self._before_s)
 
     def start(self, due: Due) -> None:
         task = asyncio.create_task(self._one(due))
@@ -47,9 +58,9 @@ class _Line:
 
     async def _one(self, due: Due) -> None:
         sent_s = self.now_s
-        self.tally.send(due, sent_s)
+        self._tally.send(due, sent_s)
         reply = await self._send(due)
-        self.tally.end(due, sent_s, reply, self.now_s)
+        self._tally.end(due, sent_s, reply, self.now_s)
 
 
 async def _all(dues: Iterable[Due], line: _Line, for_s: float | None) -> None:
@@ -58,7 +69,7 @@ async def _all(dues: Iterable[Due], line: _Line, for_s: float | None) -> None:
         await asyncio.sleep(max(0.0, due.at_s - line.now_s))
         line.start(due)
     await asyncio.sleep(0 if for_s is None else max(0.0, for_s - line.now_s))
-    line.tally.stop(line.now_s)
+    line.stop()
     while line.under_way:
         await asyncio.wait(line.under_way)
 

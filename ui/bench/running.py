@@ -63,16 +63,15 @@ class Bench:
         """Send the jobs, wait for their ends, and give the figures."""
         tally = Tally(order.warm_up_s)
         telling = asyncio.create_task(self._keep_telling(tally))
-        before = (self._client.duplicates, self._client.strangers, time.process_time(), time.monotonic())
+        duplicates, strangers = self._client.duplicates, self._client.strangers
         dues = schedule(order.load, random.Random(order.seed).random)  # noqa: S311 (no secret)
         try:
             await generate(dues, self._sender(order), tally, self._stop, order.load.for_s)
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
-        cpu = (time.process_time() - before[2]) / (time.monotonic() - before[3])
         seen = Seen(
-            duplicates=self._client.duplicates - before[0], strangers=self._client.strangers - before[1], cpu=cpu
+            duplicates=self._client.duplicates - duplicates, strangers=self._client.strangers - strangers, cpu=tally.cpu
         )
         return Ran(figures_of(tally, seen), latencies(tally))
 

@@ -27,6 +27,7 @@ class Step(BaseModel):
     achieved_rate: float
     p95_s: float | None = Field(description="The 95th percentile of latency; None when nothing was answered.")
     why_not: str | None
+    answered: bool = Field(True, description="Whether any job got a good answer, if any was due.")
 
 
 def step_of(rate: float, figures: Figures, slo_s: float) -> Step:
@@ -37,6 +38,7 @@ def step_of(rate: float, figures: Figures, slo_s: float) -> Step:
         achieved_rate=figures.achieved_rate,
         p95_s=figures.rows[0].latency.get("p95"),
         why_not=why_not(figures, slo_s),
+        answered=figures.good > 0 or not figures.offered,
     )
 
 
@@ -55,9 +57,14 @@ def why_not(figures: Figures, slo_s: float) -> str | None:
 
 
 def next_rate(steps: Sequence[Step], first: float) -> float | None:
-    """The rate to try next: up until one is bad, then between; None when the answer is near enough."""
+    """The rate to try next: up until one is bad, then between; None when the answer is near enough.
+
+    None too once nothing at all was answered: that is not for the rate, but for a broker or VMs that stand still.
+    """
     if not steps:
         return first
+    if not steps[-1].answered:
+        return None
     good = max((step.rate for step in steps if step.why_not is None), default=0.0)
     bad = min((step.rate for step in steps if step.why_not is not None and step.rate > good), default=None)
     if bad is None:

@@ -61,6 +61,8 @@ class Tally:
         self.warm_up_s = warm_up_s
         self.until_s: float | None = None
         """When sending ended; None while it goes on."""
+        self.cpu_s = 0.0
+        """Seconds of a core that this program took until then."""
         self.offered = 0
         self.sent = 0
         self.ended = 0
@@ -103,9 +105,14 @@ class Tally:
         person.waited_s += now_s - due.at_s
         self.cost += reply.cost
 
-    def stop(self, now_s: float) -> None:
-        """Sending has ended."""
-        self.until_s = now_s
+    def stop(self, now_s: float, cpu_s: float = 0.0) -> None:
+        """Sending has ended; `cpu_s` seconds of a core went into it."""
+        self.until_s, self.cpu_s = now_s, cpu_s
+
+    @property
+    def cpu(self) -> float:
+        """The share of a core that sending took; what waiting for the last answers took would hide it."""
+        return self.cpu_s / self.until_s if self.until_s else 0.0
 
     @property
     def under_way(self) -> int:

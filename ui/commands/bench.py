@@ -19,7 +19,7 @@ from ui.commands import bench_options as option
 from ui.commands.pictures import params_of
 from ui.commands.wording import seconds_of
 from ui.stack import extras
-from ui.stack.state import broker_url, joined
+from ui.stack.state import CONNECT_WITHIN_S, broker_url, joined
 
 if TYPE_CHECKING:
     from ui.bench.running import Order, Ran
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ui.bench.tally import Tally
 
 T = TypeVar("T")
-_CONNECT_WITHIN_S: Final = 3.0
 _WARM_UP_S: Final = 5.0
 _WARM_UP_SHARE: Final = 0.1
 
@@ -63,7 +62,7 @@ def bench(  # noqa: PLR0913 (each argument is an option of the command)
     """Send jobs as many people would, and tell how long they wait.
 
     Each is sent when it is due, however those before it fare, and its latency counts from then. Exit status 1 when jobs
-    were lost or answered wrongly.
+    were lost, answered wrongly or not taken by the broker, or none got a good answer.
     """
     set_up_logs("CRITICAL")  # what goes wrong is counted, and told at the end
     _check_installed()
@@ -128,7 +127,7 @@ async def _benched(chosen: settings.Settings, order: "Order", slo_s: float | Non
     client = AsyncClient(
         broker_url(chosen),
         user="bench",
-        connect_timeout_s=_CONNECT_WITHIN_S,
+        connect_timeout_s=CONNECT_WITHIN_S,
         accept_timeout_s=order.timeout_s,
         max_image_bytes=chosen.max_image_bytes,
         blobs=Blobs.of(joined(chosen)),
@@ -168,7 +167,7 @@ def _show_step(step: "Step") -> None:
 
 def _tell(done: _Done, slo_s: float | None, as_json: Path | None, hgrm: Path | None) -> None:
     """Write all that was asked for, and end with the status that it means."""
-    from ui.bench.replies import WRONG  # noqa: PLC0415
+    from ui.bench.replies import NOT_TAKEN, WRONG  # noqa: PLC0415
     from ui.bench.report import lines, search_lines  # noqa: PLC0415
 
     if sys.stderr.isatty():
@@ -180,7 +179,9 @@ def _tell(done: _Done, slo_s: float | None, as_json: Path | None, hgrm: Path | N
         print("\n".join([*(search_lines(done.steps, slo_s) if done.steps and slo_s else ()), *lines(figures)]))
     if hgrm:
         _write(hgrm, done.ran.latencies.hgrm())
-    raise typer.Exit(1 if figures.lost or figures.problems.get(WRONG) else 0)
+    in_vain = figures.offered > 0 and not figures.good and not figures.under_way
+    failed = figures.lost or figures.problems.get(WRONG) or figures.problems.get(NOT_TAKEN) or in_vain
+    raise typer.Exit(1 if failed else 0)
 
 
 def _facts(done: _Done) -> dict[str, Any]:

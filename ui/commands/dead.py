@@ -29,7 +29,10 @@ _LEAST_DIGITS: Final = 4
 _INTERRUPTED: Final = 130
 Verb = Literal["send again", "remove"]
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Letters, or the first digits of their ids.")]
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Letters, the first digits of their ids, or whole job ids."),
+]
 All = Annotated[bool, typer.Option("--all", help="All that the filters let through; without a filter, all.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask; for scripts.")]
 OfOperation = Annotated[str | None, typer.Option("--operation", "-o", help=f"Only of this: {', '.join(OPERATIONS)}.")]
@@ -77,7 +80,9 @@ def show_all(  # noqa: PLR0913 (each argument is an option of the command)
 
 
 def show_one(
-    letter: Annotated[str, typer.Argument(metavar="ID", help="The letter, or the first digits of its id.")],
+    letter: Annotated[
+        str, typer.Argument(metavar="ID", help="The letter, the first digits of its id, or its job's id.")
+    ],
     *,
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the picture there; never over a file.")
@@ -174,17 +179,32 @@ def _meant(ids: list[str], sieve: Sieve, *, everything: bool) -> list[Letter]:
 
 
 def _named(ids: list[str], letters: list[Letter]) -> list[Letter]:
-    """The letters that these ids, or beginnings of ids, name, each once. Raises OverspillError for one that doesn't."""
+    """The letters that these ids, beginnings of ids, or jobs name, each once.
+
+    Raises OverspillError for one that names none, or several.
+    """
     named: dict[str, Letter] = {}
     for given in ids:
-        if len(given) < _LEAST_DIGITS:
+        found = _called(given, letters)
+        if not found and len(given) < _LEAST_DIGITS:
             raise OverspillError(f"{printable(given)!r} is too short: give {_LEAST_DIGITS} digits of the id or more.")
-        found = {letter.id: letter for letter in letters if letter.id.startswith(given)}
-        if len(found) != 1:
-            what = f"{len(found)} dead jobs' ids begin with" if found else "There is no dead job"
-            raise OverspillError(f"{what} {printable(given)}. `overspill dead list` shows what there is.")
+        if not found:
+            raise OverspillError(f"There is no dead job {printable(given)}. `overspill dead list` shows what there is.")
+        if len(found) > 1:
+            which = "\n".join(printable(f"  {dead_view.name_of(letter)}: {letter.reason}") for letter in found.values())
+            raise OverspillError(
+                f"{len(found)} dead jobs may be meant by {printable(given)}; name one by its id:\n{which}"
+            )
         named |= found
     return list(named.values())
+
+
+def _called(given: str, letters: list[Letter]) -> dict[str, Letter]:
+    """The letters whose own id begins so, or whose job's id is that, by their own ids."""
+    by_digits = len(given) >= _LEAST_DIGITS
+    return {
+        letter.id: letter for letter in letters if letter.job == given or (by_digits and letter.id.startswith(given))
+    }
 
 
 def _letters(sieve: Sieve) -> list[Letter]:
@@ -262,5 +282,4 @@ def _save(file: Path, body: bytes) -> None:
 
 
 def _complain(letter: Letter, why: str) -> None:
-    name = f"{letter.id[: dead_view.ID_SHOWN]} (job {letter.job} of {letter.user})"
-    print(printable(f"{name}: {why}"), file=sys.stderr)
+    print(printable(f"{dead_view.name_of(letter)}: {why}"), file=sys.stderr)

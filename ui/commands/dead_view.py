@@ -136,3 +136,8 @@ def _most(names: Iterable[str]) -> list[tuple[str, int]]:
 def jobs(count: int) -> str:
     """`1 dead job`, `2 dead jobs`."""
     return f"{count} dead job{'' if count == 1 else 's'}"
+
+
+def name_of(letter: Letter) -> str:
+    """A letter in a few words: its id as the list shows it, its job's id and its user."""
+    return f"{letter.id[:ID_SHOWN]} (job {letter.job} of {letter.user})"

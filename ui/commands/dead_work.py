@@ -15,9 +15,8 @@ from bus.settings import Settings
 from bus.topology import shared
 from producers.dead_letters import DeadLetters, Outcome
 from producers.letter import Letter, Sieve
-from ui.stack.state import joined
+from ui.stack.state import CONNECT_WITHIN_S, joined
 
-_CONNECT_WITHIN_S: Final = 3.0
 _TOLD_EVERY: Final = 20
 
 
@@ -50,7 +49,7 @@ class Work:
 async def _dead(url: str) -> AsyncIterator[DeadLetters]:
     """The dead queue. Raises SetupError when no broker answers."""
     bus = Bus(url, name="dead letters", topology=shared())
-    await bus.start(_CONNECT_WITHIN_S)
+    await bus.start(CONNECT_WITHIN_S)
     try:
         yield DeadLetters(bus)
     finally:

@@ -24,8 +24,8 @@ from ui.stack import emulator, extras, state
 from ui.stack.page import ADDRESS
 from ui.stack.processes import answers, free_port, serves
 from ui.stack.rabbitmq import PLUGINS, server_script
+from ui.stack.state import CONNECT_WITHIN_S
 
-_CONNECT_WITHIN_S = 3.0
 _STORES = {"gcs": ("gs", "gcs"), "s3": ("s3",), "azure": ("az", "abfs")}
 """The optional parts that only a blob store of such an address needs."""
 _MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
@@ -146,7 +146,7 @@ async def _address_of(url: str) -> str:
     from bus.rabbit import Bus  # noqa: PLC0415 (no command waits for another's imports)
 
     bus = Bus(url, name="doctor", topology=shared())
-    await bus.start(_CONNECT_WITHIN_S)
+    await bus.start(CONNECT_WITHIN_S)
     await bus.close()
     return bus.address
 

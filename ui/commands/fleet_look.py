@@ -22,11 +22,10 @@ from ui.fleet.heard import BINDINGS, Heard
 from ui.fleet.look import Look, PageSeen, queues_of
 from ui.stack.page import ADDRESS
 from ui.stack.processes import serves
-from ui.stack.state import running
+from ui.stack.state import CONNECT_WITHIN_S, running
 
 log = logging.getLogger(__name__)
 
-_CONNECT_WITHIN_S = 3.0
 _LISTEN_BEATS = 1.5
 _ROUTER_WITHIN_S = 2.0
 _REFRESH_S = 1.0
@@ -64,7 +63,7 @@ async def looks(chosen: Settings, url: str) -> AsyncGenerator[Look, None]:
     listener = Listener(chosen)
     bus = Bus(url, name="status", topology=shared())
     await bus.listen(BINDINGS, listener.hear)
-    await bus.start(_CONNECT_WITHIN_S)
+    await bus.start(CONNECT_WITHIN_S)
     try:
         await _listen_a_little(listener, chosen.beat_interval_s * _LISTEN_BEATS)
         while True:

@@ -22,9 +22,8 @@ from bus.problems import Problem
 from telemetry import traces
 from telemetry.process import set_up_logs
 from ui.commands.pictures import Names, expand, params_of, text_of
-from ui.stack.state import broker_url, joined
+from ui.stack.state import CONNECT_WITHIN_S, broker_url, joined
 
-_CONNECT_WITHIN_S = 3.0
 _JOB_URN = "urn:overspill:job:"
 _ANSWER_GRACE_S = 3.0
 """Waited past a job's time to live: the problem that it ran out says more than we could."""
@@ -107,7 +106,7 @@ def _outcomes(
 
     connection = Client(
         broker_url(chosen),
-        connect_timeout_s=_CONNECT_WITHIN_S,
+        connect_timeout_s=CONNECT_WITHIN_S,
         max_image_bytes=chosen.max_image_bytes,
         blobs=Blobs.of(joined(chosen)),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -15,9 +15,7 @@ from bus.topology import OPERATIONS, shared
 from telemetry.process import set_up_logs
 from ui.commands.jobs import me
 from ui.commands.wording import printable
-from ui.stack.state import broker_url
-
-_CONNECT_WITHIN_S: Final = 3.0
+from ui.stack.state import CONNECT_WITHIN_S, broker_url
 
 AnyOrder = TypeVar("AnyOrder", Cancel, Drain)
 
@@ -97,7 +95,7 @@ async def give(command: Cancel | Drain | Pause, url: str, *, within_s: float) ->
     from ui.fleet.orders import Orders  # noqa: PLC0415
 
     bus = Bus(url, name="order", topology=shared())
-    await bus.start(_CONNECT_WITHIN_S)
+    await bus.start(CONNECT_WITHIN_S)
     orders = Orders(bus)
     try:
         await orders.start()

@@ -15,9 +15,9 @@ from ui.stack import extras
 
 # What routes is imported when a file is played: other commands don't wait for it.
 if TYPE_CHECKING:
+    from producers.flight.outcomes import Replayed
     from producers.flight.recording import Recording
     from ui.replay.report import Report
-    from ui.replay.running import Replayed
 
 _POLICIES: Final = ", ".join(get_args(Settings.model_fields["policy"].annotation))
 

@@ -52,7 +52,8 @@ def _up_here(chosen: settings.Settings) -> None:
 
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     log = state.log_file(chosen.state_dir)
-    with alone(chosen.state_dir), merged_log(log, _print, colour=colour) as say:
+    as_json = chosen.log_format == "json"
+    with alone(chosen.state_dir), merged_log(log, _print, colour=colour, as_json=as_json) as say:
         asyncio.run(Up(chosen, os.environ, say, cores=_cores(), overspill=_OVERSPILL).run())
 
 

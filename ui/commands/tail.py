@@ -18,6 +18,7 @@ from ui.commands.wording import printable, seconds_of, short
 from ui.stack.state import broker_url
 from ui.tail.choice import Choice
 from ui.tail.lines import Clock, Lines, json_line
+from ui.tail.output import need_standard_output
 from ui.tail.patterns import KEYS, can_match, nearest
 
 _KEYS = typer.Argument(
@@ -25,6 +26,9 @@ _KEYS = typer.Argument(
     "every step of every job and every change of a VM, but not what is said once a second (heartbeats, and what "
     "routers and bridges say of themselves)."
 )
+
+_ID_SHOWN = 12
+"""Of a job's id on a terminal, where a line is to fit; `overspill why` takes as much."""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +53,7 @@ def tail(  # noqa: PLR0913 (each argument is an option of the command)
     The past comes from the history, kept for a day; a busy system drops the oldest sooner. Nothing is missed while a
     connection is lost, and reading slowly holds up no job.
     """
+    need_standard_output()
     set_up_logs("ERROR")  # that a connection is lost and made again is told here
     if since is None and not follow:
         raise typer.BadParameter("--no-follow needs --since: how far back to begin, as in --since 10m.")
@@ -83,7 +88,8 @@ def _tell(text: str) -> None:
 
 
 def _pretty(clock: Clock) -> "Callable[..., str]":
-    console, lines = Console(highlight=False), Lines(clock)
+    console = Console(highlight=False)
+    lines = Lines(clock, id_shown=_ID_SHOWN if console.is_terminal else None)
 
     def write(event: AnyEvent, _body: bytes) -> str:
         with console.capture() as written:

@@ -11,6 +11,7 @@ from rich.console import Console
 from bus import settings
 from telemetry.process import set_up_logs
 from ui.stack.state import broker_url
+from ui.tail.output import need_standard_output
 
 _ONCE_LINES: Final = 32
 """Of a frame that is printed: a screen of it. `--json` has all there is."""
@@ -35,6 +36,7 @@ def top(
     from ui.top.view import as_json as told  # noqa: PLC0415
     from ui.top.view import render  # noqa: PLC0415
 
+    need_standard_output()
     set_up_logs("CRITICAL")  # what goes wrong is told once, with its remedy
     chosen = settings.load()
     url = broker_url(chosen)

@@ -16,9 +16,11 @@ from bus.topology import EVENTS_HISTORY, shared
 from telemetry.process import set_up_logs
 from ui.commands.why_view import in_order, render
 from ui.commands.wording import printable, seconds_of
-from ui.stack.state import broker_url
+from ui.stack.state import CONNECT_WITHIN_S, broker_url
 
-_CONNECT_WITHIN_S: Final = 3.0
+_LEAST: Final = 8
+"""Characters of an id from which it may be a beginning."""
+_MOST_NAMED: Final = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +29,10 @@ def register(app: typer.Typer) -> None:
 
 
 def why(
-    job: Annotated[str, typer.Argument(help="The job's id, as `overspill submit --json` tells it.")],
+    job: Annotated[
+        str,
+        typer.Argument(help="The job's id, as `overspill submit --json` tells it, or 8 characters of its beginning."),
+    ],
     *,
     since: Annotated[str, typer.Option(help="How far to look back: 90s, 15m, 24h, 2d.")] = "24h",
     user: Annotated[str | None, typer.Option(help="Only this user's job of that id. Default: everybody's.")] = None,
@@ -50,7 +55,7 @@ def _told(job: str, user: str | None, since: str) -> list[JobEvent]:
     since_ms = int((time.time() - _span(since)) * 1000)
     url = broker_url(settings.load())
     with Console(stderr=True).status(f"Reading the events of the last {since} ..."):
-        told = asyncio.run(events_of(job, url, since_ms, user=user))
+        told = _meant(asyncio.run(events_of(job, url, since_ms, user=user, begins=len(job) >= _LEAST)), job)
     if not told:
         whose = f" of {user}" if user else ""
         raise OverspillError(
@@ -60,6 +65,16 @@ def _told(job: str, user: str | None, since: str) -> list[JobEvent]:
     return told
 
 
+def _meant(told: list[JobEvent], job: str) -> list[JobEvent]:
+    """The events of the one job meant: of that very id, or the only id that begins so. Raises OverspillError."""
+    very = [event for event in told if event.job == job]
+    others = sorted({event.job for event in told})
+    if very or len(others) < 2:
+        return very or told
+    named = "".join(f"\n  {printable(name)}" for name in others[:_MOST_NAMED])
+    raise OverspillError(f"{len(others)} jobs' ids begin with {printable(job)}; name one by more of it:{named}")
+
+
 def _span(text: str) -> float:
     try:
         return seconds_of(text)
@@ -67,28 +82,34 @@ def _span(text: str) -> float:
         raise typer.BadParameter(str(error)) from None
 
 
-async def events_of(job: str, url: str, since_ms: int, *, user: str | None = None) -> list[JobEvent]:
+async def events_of(
+    job: str, url: str, since_ms: int, *, user: str | None = None, begins: bool = False
+) -> list[JobEvent]:
     """What was told of a job since a moment (milliseconds since the epoch), oldest first.
 
-    Ids are their callers' own and may repeat: `user` chooses one caller's. Raises SetupError when no broker answers.
+    Ids are their callers' own and may repeat: `user` chooses one caller's. `begins` is for all jobs whose ids begin
+    with `job`. Raises SetupError when no broker answers.
     """
     from bus.rabbit import Bus  # noqa: PLC0415 (a usage error doesn't wait for this import)
 
     written = to_json(job)  # as in the event's JSON, so that most are passed over without being read
+    written = written[:-1] if begins else written
     bus = Bus(url, name="why", topology=shared())
-    await bus.start(_CONNECT_WITHIN_S)
+    await bus.start(CONNECT_WITHIN_S)
     try:
         async with aclosing(bus.replay(EVENTS_HISTORY, since_ms, lambda body: written in body)) as history:
-            found = [event_of(message.body, job) async for message in history]
+            found = [event_of(message.body, job, begins=begins) async for message in history]
     finally:
         await bus.close()
     return in_order([event for event in found if event is not None and user in {None, event.user}])
 
 
-def event_of(body: bytes, job: str) -> JobEvent | None:
-    """A step of this job, or None for anything else that names it."""
+def event_of(body: bytes, job: str, *, begins: bool = False) -> JobEvent | None:
+    """A step of this job (or `begins`: of one whose id begins so), or None for anything else that names it."""
     try:
         event = read_event(body)
     except BadInput:
         return None
-    return event if isinstance(event, JobEvent) and event.job == job else None
+    if not isinstance(event, JobEvent):
+        return None
+    return event if event.job == job or (begins and event.job.startswith(job)) else None

@@ -41,7 +41,7 @@ class Heard:
         self.fleet.tick(now)
         vms = sorted(self.fleet.views(now).values(), key=lambda vm: vm.name)
         heard = Look(vms, _lately(self.routers, now), depths, now, _lately(self.bridges, now))
-        return replace(heard, vms=as_told(vms, heard.active))
+        return replace(heard, vms=as_told(vms, heard.active, now))
 
 
 Said = TypeVar("Said", RouterStatus, BridgeStatus)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bus.events import BridgeStatus, RouterStatus
 from bus.topology import DEAD, JOBS_RETURNED, JOBS_UNKNOWN, LANES, OPERATIONS, OVERFLOW, lane, parked_queue, vm_queue
 from telemetry.vm_view import VmView
+from ui.commands.wording import short
 
 NO_ROUTER = "No router is heard, so jobs stay in their lanes. Start one: `overspill router` (or `make up` for a stack)."
 NO_VM = "No VM is heard, so jobs wait. Start one: `overspill vm` (or `make up` for a stack)."
@@ -51,9 +52,16 @@ def active_of(bridges: Sequence[BridgeStatus]) -> BridgeStatus | None:
     return next((bridge for bridge in bridges if bridge.active), None)
 
 
-def as_told(vms: Iterable[VmView], router: RouterStatus | None) -> list[VmView]:
-    """The VMs with what only the active router knows of them: it listens for longer, and hears the operator."""
-    return [_as_told(vm, router) for vm in vms] if router else list(vms)
+def as_told(vms: Iterable[VmView], router: RouterStatus | None, now: float) -> list[VmView]:
+    """The VMs with what only the active router knows of them: it listens for longer, and hears the operator.
+
+    By name, those among them that were lost before we listened.
+    """
+    if router is None:
+        return list(vms)
+    told = {vm.name: _as_told(vm, router) for vm in vms}
+    unheard = {name: _gone(name, now - age_s) for name, age_s in router.lost.items() if name not in told}
+    return [vm for _, vm in sorted((told | unheard).items())]
 
 
 def _as_told(vm: VmView, router: RouterStatus) -> VmView:
@@ -63,6 +71,30 @@ def _as_told(vm: VmView, router: RouterStatus) -> VmView:
         return vm._replace(state="draining", drained=True)
     why = router.quarantined.get(vm.name)
     return vm._replace(state="quarantined", reason=why) if why is not None else vm
+
+
+def _gone(name: str, heard_at: float) -> VmView:
+    """A VM of which no more is known than when it was heard last."""
+    return VmView(
+        name,
+        session="",
+        state="lost",
+        worker="absent",
+        cpu_percent=0.0,
+        load=0.0,
+        ram_percent=0.0,
+        cores=0.0,
+        slots=0,
+        look_ahead=0,
+        capacity=0,
+        held=frozenset(),
+        held_slots=0,
+        sent_since_beat=0,
+        operations=(),
+        not_served={},
+        oldest_running_s=None,
+        heard_at=heard_at,
+    )
 
 
 def queues_of(vms: Iterable[str]) -> list[str]:
@@ -87,8 +119,10 @@ def counts(look: Look) -> dict[str, int]:
 def reasons(look: Look) -> list[str]:
     """Why jobs wait, or would. Only the active router knows of the jobs."""
     found = [] if look.active else [NO_ACTIVE if look.routers else NO_ROUTER]
-    found += [] if look.vms else [NO_VM]
-    return found + (_of_router(look.active, {vm.name for vm in look.vms}) if look.active else [])
+    found += [] if any(vm.state != "lost" for vm in look.vms) else [NO_VM]
+    return found + (
+        _of_router(look.active, {vm.name for vm in look.vms}) + _lost(look, look.active) if look.active else []
+    )
 
 
 def _of_router(router: RouterStatus, heard: AbstractSet[str]) -> list[str]:
@@ -100,3 +134,9 @@ def _of_router(router: RouterStatus, heard: AbstractSet[str]) -> list[str]:
     ]
     out = [f"{name} is quarantined: {why}" for name, why in router.quarantined.items()]
     return sorted(waiting) + sorted(paused) + sorted(drained) + sorted(out)
+
+
+def _lost(look: Look, router: RouterStatus) -> list[str]:
+    """Those lost within the hour; of two that hear the same, who heard a VM again knows better."""
+    gone = (vm for vm in look.vms if vm.state == "lost" and vm.name in router.lost)
+    return [f"{vm.name} is lost: its last beat was {short(vm.age_s(look.now))} ago" for vm in gone]

@@ -13,8 +13,8 @@ from bus.rabbit import Bus, Followed
 from bus.topology import EVENTS_HISTORY, shared
 from ui.record.span import Span
 from ui.record.tape import Tape
+from ui.stack.state import CONNECT_WITHIN_S
 
-_CONNECT_WITHIN_S: Final = 3.0
 _LOOK_S: Final = 0.5
 _SILENT_S: Final = 5.0
 """How long a recording that is past its end waits for a router or bridge to say so."""
@@ -37,7 +37,7 @@ async def take(url: str, span: Span, tape: Tape, stop: asyncio.Event, look: Call
     written.
     """
     bus = Bus(url, name="record", topology=shared())
-    await bus.start(_CONNECT_WITHIN_S)
+    await bus.start(CONNECT_WITHIN_S)
     try:
         # The history ends by itself; what goes on is followed as it comes, and watched for its end.
         if span.is_past(now_ms()):

@@ -10,13 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from bus.prices import dollars
-from producers.flight.outcomes import Figures, Times, figures
+from producers.flight.outcomes import Figures, Replayed, Times, figures
 from producers.flight.player import rules
 from producers.flight.recording import Recording
 from producers.flight.trust import Errors, warnings
 from producers.flight.what_if import WhatIf
 from ui.commands.wording import printable
-from ui.replay.running import Replayed
 
 _NONE = "-"
 

@@ -3,11 +3,10 @@
 import gc
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Final
 
-from producers.flight.outcomes import Day
+from producers.flight.outcomes import Day, Replayed
 from producers.flight.player import as_recorded, play
 from producers.flight.recording import Recording
 from producers.flight.what_if import WhatIf
@@ -15,15 +14,6 @@ from producers.flight.what_if import WhatIf
 WORTH_A_PROCESS: Final = 10_000
 """Jobs from which a process of its own is sooner done than it takes to start it."""
 _OBJECTS_A_SWEEP: Final = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """The day as it was, played unchanged, and, where something was to be different, so."""
-
-    recorded: Day
-    unchanged: Day
-    hypothetical: Day | None
 
 
 def replay(recording: Recording, what_if: WhatIf) -> Replayed:

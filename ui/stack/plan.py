@@ -1,5 +1,6 @@
 """What the supervisor decides: what runs, when it starts again, what is still missing, what to say. Pure."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,6 +115,20 @@ def log_line(name: str, text: str, colour: int | None) -> str:
     """One line of the merged log: a column with the program's name, in an ANSI `colour` (30 to 37) or plain."""
     column = f"{name:<6} |"
     return f"\x1b[{colour}m{column}\x1b[0m {text}" if colour is not None else f"{column} {text}"
+
+
+def json_line(name: str, text: str, time: str) -> str:
+    """One line of the merged log as a JSON object: what a program told as one, or its plain words, with its name.
+
+    `time` is now, ISO 8601, for words that tell none.
+    """
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        told = {"time": time, "severity": "INFO", "message": text, "program": name}
+    return json.dumps({**told, "process": name}, ensure_ascii=False)
 
 
 def welcome(log: Path, *, started_broker: bool, amqp_url: str, others: Sequence[str] = ()) -> tuple[str, ...]:

@@ -72,6 +72,9 @@ def configuration(account: Account, max_message_bytes: int) -> str:
             f"default_pass = {account.password}",
             f"max_message_size = {max_message_bytes}",
             "vm_memory_high_watermark.relative = 0.4",
+            # Quorum queues write to one log, which lies in memory until it is rolled over, by default at 512 MB;
+            # a small machine misses that long before a queue does.
+            "raft.wal_max_size_bytes = 67108864",
             "disk_free_limit.absolute = 200MB",
             "log.file.level = info",
             "log.file.rotation.size = 10485760",

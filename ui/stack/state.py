@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 import psutil
 
@@ -12,6 +13,8 @@ from bus.errors import SetupError
 from bus.settings import Settings, services_of, services_text
 from ui.stack.processes import write_private
 
+CONNECT_WITHIN_S: Final = 10.0
+"""How long a command waits for the broker: a busy one takes seconds to let somebody in."""
 NOT_RUNNING = "No stack runs here. Start one with `make up` or `overspill up`, or set AMQP_URL."
 
 

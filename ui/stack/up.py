@@ -7,6 +7,7 @@ import logging
 import logging.handlers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -164,19 +165,26 @@ def _locked(file: IO[str]) -> bool:
 
 
 @contextlib.contextmanager
-def merged_log(path: Path, terminal: Callable[[str], None], *, colour: bool) -> Iterator[Say]:
-    """A way to say lines to the terminal and, plain and with the time, to a log file of bounded size."""
+def merged_log(path: Path, terminal: Callable[[str], None], *, colour: bool, as_json: bool = False) -> Iterator[Say]:
+    """A way to say lines to the terminal and, plain and with the time, to a log file of bounded size.
+
+    `as_json` is one JSON object a line, in both.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(logging.Formatter("%(message)s" if as_json else "%(asctime)s %(message)s"))
     log = logging.getLogger("overspill.stack")
     log.setLevel(logging.INFO)
     log.propagate = False
     log.addHandler(handler)
 
     def say(name: str, text: str) -> None:
-        log.info("%s", plan.log_line(name, text, None))
-        terminal(plan.log_line(name, text, _COLOURS.get(name) if colour else None))
+        if as_json:
+            told = shown = plan.json_line(name, text, datetime.now(UTC).isoformat())
+        else:
+            told, shown = (plan.log_line(name, text, of) for of in (None, _COLOURS.get(name) if colour else None))
+        log.info("%s", told)
+        terminal(shown)
 
     try:
         yield say

@@ -27,8 +27,10 @@ _COLOURS: Final = {
 class Lines:
     """Events as lines in columns: when, what, who, and in words how and why. A column grows with what was in it."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, id_shown: int | None = None) -> None:
+        """`id_shown` is how many characters of a job's id are shown; None is all."""
         self._clock = clock
+        self._id_shown = id_shown
         self._widths = [0, 0]
 
     def line(self, event: AnyEvent) -> Text:
@@ -36,7 +38,7 @@ class Lines:
         state = _state(event)
         when = Text(f"{self._clock(event.at_ms)}  ", "dim")
         what = when.append(f"{state:<{_STATE}}", _COLOURS.get(state.rpartition(" ")[2], "cyan"))
-        cells = (self._padded(n, printable(name)) for n, name in enumerate(_names(event)))
+        cells = (self._padded(n, printable(name)) for n, name in enumerate(_names(event, self._id_shown)))
         return what.append("  ".join((*cells, printable(", ".join(_words(event))))).rstrip())
 
     def _padded(self, column: int, text: str) -> str:
@@ -54,10 +56,10 @@ def _state(event: AnyEvent) -> str:
             return event.kind
 
 
-def _names(event: AnyEvent) -> tuple[str, ...]:
+def _names(event: AnyEvent, id_shown: int | None) -> tuple[str, ...]:
     match event:
         case JobEvent():
-            return event.job, f"{event.operation} of {event.user}"
+            return event.job[:id_shown], f"{event.operation} of {event.user}"
         case Heartbeat() | VmEvent():
             return (event.vm,)
         case RouterStatus():

@@ -12,12 +12,15 @@ from bus.messages import Message
 from bus.rabbit import Bus, Followed
 from bus.topology import EVENTS_HISTORY, shared
 from telemetry.process import unless_set
+from ui.stack.state import CONNECT_WITHIN_S
 from ui.tail.choice import Choice
 from ui.tail.lateness import Lateness
 from ui.tail.output import Output
 
-_CONNECT_WITHIN_S: Final = 3.0
 _STDOUT: Final = 1
+NOTHING: Final = (
+    "No event matched. Check the patterns, --user and --job (all of its id), or look further back: --since."
+)
 Tell = Callable[[str], None]
 """Says something of the listening itself, beside the events."""
 Write = Callable[[AnyEvent, bytes], str]
@@ -39,7 +42,7 @@ async def tail(url: str, choice: Choice, looks: Looks, *, follow: bool = True) -
     read.
     """
     bus = Bus(url, name="tail", topology=shared())
-    await bus.start(_CONNECT_WITHIN_S)
+    await bus.start(CONNECT_WITHIN_S)
     bus.on_disconnect = lambda: looks.tell(f"The connection to {bus.address} was lost; trying again ...")
     try:
         async with aclosing(_messages(bus, choice, looks.tell, follow=follow)) as messages:
@@ -74,6 +77,7 @@ class _Aloud(Followed):
 async def _write(messages: AsyncGenerator[Message, None], choice: Choice, looks: Looks, output: Output) -> None:
     lateness = Lateness(caught_up=choice.since_ms is None)
     strange: set[str] = set()
+    written = 0
     async for message in messages:
         if not choice.wants_key(message.routing_key):
             continue
@@ -84,8 +88,11 @@ async def _write(messages: AsyncGenerator[Message, None], choice: Choice, looks:
             continue
         if choice.wants(event):
             await output.write(looks.write(event, message.body))
+            written += 1
             if said := lateness.told(event.at_ms, time.time_ns() // 1_000_000):
                 looks.tell(said)
+    if not written:
+        looks.tell(NOTHING)
 
 
 def _tell_once(told: set[str], key: str, tell: Tell) -> None:

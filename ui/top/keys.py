@@ -32,7 +32,7 @@ def keyboard(descriptor: int, tell: Callable[[str], None]) -> Iterator[None]:
 
     def restore() -> None:
         with suppress(termios.error, ValueError, OSError):
-            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)  # one that stands still would not drain
 
     def read() -> None:
         typed = _typed(descriptor)
@@ -44,13 +44,20 @@ def keyboard(descriptor: int, tell: Callable[[str], None]) -> Iterator[None]:
 
     atexit.register(restore)  # also when what is below is never reached
     try:
-        tty.setcbreak(descriptor)
+        _key_by_key(descriptor)
         loop.add_reader(descriptor, read)
         yield
     finally:
         loop.remove_reader(descriptor)
         restore()
         atexit.unregister(restore)
+
+
+def _key_by_key(descriptor: int) -> None:
+    tty.setcbreak(descriptor, termios.TCSANOW)
+    modes = termios.tcgetattr(descriptor)
+    modes[0] &= ~termios.IXON  # Ctrl-S is a key that does nothing; it would stop the screen, and what restores it
+    termios.tcsetattr(descriptor, termios.TCSANOW, modes)
 
 
 def _typed(descriptor: int) -> bytes:

@@ -15,11 +15,11 @@ from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
 from bus.topology import EVENTS_HISTORY, shared
 from ui.fleet.look import queues_of
+from ui.stack.state import CONNECT_WITHIN_S
 from ui.top.model import HEARD, PAST_S, Frame, Top, is_past_wanted
 
 log = logging.getLogger(__name__)
 
-_CONNECT_WITHIN_S: Final = 3.0
 _COUNT_EVERY_S: Final = 1.0
 _LISTEN_BEATS: Final = 1.5
 _FIRST_WITHIN_S: Final = 2.0
@@ -104,7 +104,7 @@ async def watching(settings: Settings, url: str) -> AsyncIterator[Watch]:
     bus = Bus(url, name="top", topology=shared())
     watch = Watch(bus, settings)
     await bus.listen(HEARD, watch.hear)
-    await bus.start(_CONNECT_WITHIN_S)
+    await bus.start(CONNECT_WITHIN_S)
     try:
         yield watch
     finally:

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bus.problems import PROBLEM_JSON, Kind, Problem
+
 HEAD_BYTES: Final = 64 * 1024
 """Request line and headers together; what came in one piece with an earlier request's end isn't counted."""
 HEAD_S: Final = 20.0
@@ -77,6 +79,18 @@ class BoundedHead(HttpToolsProtocol):
             self.send_400_response("The request's head is too large.")
         if self._head is None and self._beside > HEAD_BYTES:
             self.transport.close()  # an answer may be on its way: it can't be told
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what can't be read as a request, in the form of all our refusals; nothing more is read."""
+        body = Problem.of(Kind.BAD_REQUEST, msg).model_dump_json(exclude_none=True).encode()
+        head = (
+            "HTTP/1.1 400 Bad Request",
+            f"content-type: {PROBLEM_JSON}",
+            f"content-length: {len(body)}",
+            "connection: close",
+        )
+        self.transport.write("\r\n".join((*head, "", "")).encode() + body)
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """A head begins."""

@@ -20,6 +20,7 @@ from consumers.claims import Claims
 from tests.bridge.a_service import PHOTOGRAPH, Recorder, frozen, pushed, settings, slots
 from tests.bus.rabbit.foreign import eventually
 from tests.consumers.operations.pictures import opened
+from tests.tracing import recorded
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -102,6 +103,16 @@ async def test_a_job_pushed_again_after_its_end_gets_the_same_answer_without_a_r
         await desk.take(pushed("t1"))
     first, second = desk.answers
     assert first == second
+
+
+async def test_an_answer_out_of_memory_is_a_span_of_another_name_than_a_run(desk: Desk) -> None:
+    with recorded() as seen:
+        for _ in range(2):
+            await desk.take(pushed("again"))
+    assert seen.names == ["run sketch", "answer"]
+    assert [event.name for event in seen.spans["run sketch"].events] == ["computed"]
+    assert list(seen.spans["answer"].events) == []
+    assert seen.told("answer")["overspill.job"] == "again"
 
 
 async def test_an_answer_that_could_not_be_published_is_published_by_the_next_push(desk: Desk) -> None:

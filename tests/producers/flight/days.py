@@ -20,7 +20,7 @@ def drawn(spec: DaySpec) -> Recording:
         return read(path)
 
 
-SMALL = DaySpec(jobs=2000, seconds=864.0)
+SMALL = DaySpec(jobs=800, seconds=345.6)
 
 
 def job(number: int, at_s: float, took_s: float = 1.0, **more: object) -> RecordedJob:

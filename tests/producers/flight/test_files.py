@@ -108,6 +108,14 @@ def test_what_is_no_recording_is_refused_by_its_name(tmp_path: Path, content: by
         read(path)
 
 
+@pytest.mark.parametrize("content", [b'{"overspill":"recording"', bytes(2**24 + 1), gzip.compress(bytes(2**24 + 1))])
+def test_a_first_line_without_an_end_is_not_called_empty(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "zeros"
+    path.write_bytes(content)
+    with pytest.raises(BadRecording, match=r"zeros: This is not a recording: its first line has no end\."):
+        read(path)
+
+
 def test_a_file_that_is_not_there_is_the_callers_to_tell(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "nothing.jsonl.gz")

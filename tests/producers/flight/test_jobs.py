@@ -142,21 +142,24 @@ def test_a_refusal_before_it_came_is_another_message_with_that_id() -> None:
 
 
 def test_a_repeat_is_a_job_of_its_own_that_does_not_run() -> None:
-    first, repeat = made_of(
-        *USUAL, routed(10_000, placement="p2"), on_vm("done", 10_050, placement="p2", waited_ms=70, ran_ms=490)
-    )
+    first, repeat = made_of(*USUAL, routed(10_000, placement="p2"), on_vm("done", 10_050, placement="p2"))
     assert (first.began_ms, first.ran_ms) == (130, 490)
     assert (repeat.arrived_ms, repeat.began_ms, repeat.ended_ms, repeat.ran_ms) == (10_000, None, 10_050, None)
 
 
 def test_a_repeat_whose_first_run_was_before_the_recording() -> None:
-    repeat = the(routed(0), on_vm("done", 20, ran_ms=490))
+    repeat = the(routed(0), on_vm("done", 20))
     assert (repeat.end, repeat.ran_ms, repeat.began_ms, repeat.ended_ms) == ("done", None, None, 20)
 
 
 def test_a_repeat_that_came_while_the_first_ran_is_answered_with_it() -> None:
-    _, repeat = made_of(*USUAL, routed(110, placement="p2"), on_vm("done", 640, placement="p2", ran_ms=490))
+    _, repeat = made_of(*USUAL, routed(110, placement="p2"), on_vm("done", 640, placement="p2"))
     assert (repeat.arrived_ms, repeat.ended_ms, repeat.ran_ms) == (110, 640, None)
+
+
+def test_a_run_whose_beginning_nobody_told_is_one_all_the_same() -> None:
+    _, later = made_of(*USUAL, routed(700, placement="p2"), on_vm("done", 1_300, placement="p2", ran_ms=490))
+    assert (later.began_ms, later.ended_ms, later.ran_ms) == (810, 1_300, 490)
 
 
 def test_a_job_whose_routing_was_not_seen_arrived_when_its_answer_says() -> None:

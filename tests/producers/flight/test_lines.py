@@ -28,7 +28,7 @@ LINES: tuple[Line, ...] = (
     RecordedVm("vm1", 1_500, 2, 4, 1.5, ("sketch", "caption")),
     RecordedState("vm1", 1_600, "lost", "3 beats missed"),
     RecordedLoad("vm1", 2_000, (10, -1), (40, -1), (2, -1)),
-    RecordedRouter(1_000, "threshold", {"cpu": 40.0}, ("caption",), ("vm2",)),
+    RecordedRouter(1_000, "threshold", {"cpu": 40.0}, ("caption",), ("vm2",), ("vm3",)),
     RecordedCloud(1_200, "ready", 32, {"sketch": 2.5}, 5.0, 60, ("sketch",), 9_000_000, 0.25),
     RecordedCloud(8_000, None),
 )
@@ -138,6 +138,14 @@ def test_what_is_no_recording_is_refused(texts: list[str], told: str) -> None:
 def test_a_recording_of_a_later_version_names_the_remedy() -> None:
     with pytest.raises(BadRecording, match=r"version 2, this overspill reads version 1\. Read it with the overspill"):
         read([TEXT[0].replace('"version":1', '"version":2')])
+
+
+def test_a_column_that_an_older_recorder_did_not_know_is_as_if_nothing_was_told() -> None:
+    header = json.loads(TEXT[0])
+    header["columns"]["router"].remove("quarantined")
+    made = read([json.dumps(header), '["router",1000,"threshold",{"cpu":40.0},["caption"],["vm2"]]', TEXT[-1]])
+    assert made.routers == (RecordedRouter(1_000, "threshold", {"cpu": 40.0}, ("caption",), ("vm2",)),)
+    assert made.header.complete
 
 
 def test_the_last_moment_that_a_line_tells_of() -> None:

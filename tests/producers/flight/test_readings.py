@@ -1,3 +1,5 @@
+import pytest
+
 from producers.flight.readings import Readings
 from producers.flight.recording import RecordedLoad, RecordedVm
 from tests.producers.flight.steps import NOON, beat
@@ -46,3 +48,13 @@ def test_the_last_line_of_a_vm_that_is_gone_is_not_held_back_for_ever() -> None:
     assert readings.silent(NOON + 130_000) == []  # it looks once a minute
     assert [load.vm for load in readings.silent(NOON + 160_000)] == ["vm1"]
     assert readings.silent(NOON + 300_000) == []
+
+
+def test_of_more_names_than_are_kept_the_longest_unheard_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producers.flight.readings.MOST_VMS", 2)
+    readings = Readings()
+    for at_ms, vm in ((0, "vm1"), (0, "vm2"), (1_000, "vm1")):
+        readings.hear(beat(at_ms, vm))
+    assert readings.hear(beat(2_000, "vm3"))[1:] == [RecordedLoad("vm2", NOON, (12,), (41,), (1,))]
+    assert sorted(load.vm for load in readings.rest()) == ["vm1", "vm3"]
+    assert [type(line) for line in readings.hear(beat(3_000, "vm2"))] == [RecordedVm]

@@ -21,9 +21,9 @@ def test_the_rule_is_written_when_it_changes_and_circumstances_are_no_part_of_it
 
 def test_what_an_operator_took_out_of_use_stays_through_placements() -> None:
     lines = RouterLines()
-    lines.status(router(0, paused=("caption",), drained=("vm2",)))
+    lines.status(router(0, paused=("caption",), drained=("vm2",), quarantined={"vm9": "stuck", "vm3": "stuck"}))
     assert lines.routed(routed(10, limits=LIMITS)) == [
-        RecordedRouter(NOON + 10, "threshold", LIMITS, ("caption",), ("vm2",))
+        RecordedRouter(NOON + 10, "threshold", LIMITS, ("caption",), ("vm2",), ("vm3", "vm9"))
     ]
 
 

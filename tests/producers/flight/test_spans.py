@@ -54,6 +54,14 @@ def test_a_vm_that_was_drained_before_stays_so_until_it_is_told_otherwise() -> N
     assert presence(replace(recording(), routers=routers), "vm2").away == ()
 
 
+def test_a_vm_that_was_quarantined_before_stays_so_until_it_is_told_otherwise() -> None:
+    routers = (RecordedRouter(700, "p2c", quarantined=("vm1",)), RecordedRouter(9_000, "p2c"))
+    told = replace(recording((100, "ready")), routers=routers)
+    assert presence(told, "vm1").away == (Fault("drain", "vm1", 0.5, 99.5),)
+    assert presence(told, "vm2").away == ()
+    assert presence(replace(recording((1, "ready")), routers=routers), "vm1").away == ()
+
+
 def test_a_lost_vm_was_silent_before_it_was_missed() -> None:
     there = presence(recording((1, "ready"), (100, "lost"), (150, "joined"), (160, "ready")), "vm1")
     assert there.away == (Fault("crash", "vm1", 97.0, 63.0),)

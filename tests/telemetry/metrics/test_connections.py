@@ -64,6 +64,21 @@ async def test_one_that_is_lost_is_counted_and_blocked_no_longer(board: Board, a
     }
 
 
+async def test_while_any_connection_is_blocked_that_is_told(board: Board, amqp_url: str) -> None:
+    async with Bus(amqp_url, name="one", topology=shared()) as one:
+        async with Bus(amqp_url, name="other", topology=shared()) as other:
+            for bus in (one, other, other):  # a broker may say it twice
+                assert bus._session is not None
+                bus._session._block(now=True)
+            ended = other._session
+        assert told(board)["bus_blocked"] == 1
+        assert ended is not None
+        ended._block(now=True)  # too late
+        assert one._session is not None
+        one._session._block(now=False)
+        assert told(board)["bus_blocked"] == 0
+
+
 def test_a_refused_message_is_counted(board: Board) -> None:
     OBSERVED.by.confirmed(0.5, taken=False)
     assert told(board)["bus_refused_total"] == told(board)["bus_confirm_seconds_count"] == 1

@@ -1,7 +1,9 @@
 import gzip
 import http.client
+import itertools
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -62,6 +64,27 @@ def test_scrapers_that_stall_leave_room_until_there_are_too_many(endpoint: Endpo
     assert b"503" in silent[-1].recv(100)
     for each in silent:
         each.close()
+
+
+def test_callers_that_drip_are_cut_off(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry.metrics.endpoint.WITHIN_S", 0.2)
+    dripping = [socket.create_connection(("127.0.0.1", endpoint.server_port)) for _ in range(MOST_CALLERS)]
+    for byte in itertools.cycle(b"GET /metrics?"):
+        still = [each for each in dripping if is_taken(each, byte)]
+        if not still:
+            break
+        time.sleep(0.05)  # well within SILENT_S
+    assert asked(endpoint)[0].status == 200
+    for each in dripping:
+        each.close()
+
+
+def is_taken(caller: socket.socket, byte: int) -> bool:
+    try:
+        caller.send(bytes([byte]))
+    except OSError:
+        return False
+    return True
 
 
 def test_a_caller_who_hangs_up_disturbs_nobody(endpoint: Endpoint, capfd: pytest.CaptureFixture[str]) -> None:

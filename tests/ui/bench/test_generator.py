@@ -30,6 +30,20 @@ async def bench(send: Send, *, count: int = 200, for_s: float | None = 2.0, stop
     return tally
 
 
+def test_what_waiting_for_the_last_answers_takes_of_a_core_is_no_part_of_sending() -> None:
+    async def slow(_due: Due) -> Reply:
+        await asyncio.sleep(98)
+        return Reply("vm")
+
+    async def counted() -> Tally:
+        loop, tally = asyncio.get_running_loop(), Tally()
+        # All of a core while it sends for two seconds, and nothing in the hundred after that.
+        await generate(dues(), slow, tally, asyncio.Event(), 2.0, lambda: 7.0 + min(loop.time(), 2.0))
+        return tally
+
+    assert run(counted()).cpu == pytest.approx(1.0)
+
+
 def told(tally: Tally) -> Figures:
     return figures_of(tally, Seen())
 

@@ -38,6 +38,12 @@ def test_a_system_that_holds_nothing_is_given_up() -> None:
     assert len(steps) == 7
 
 
+def test_where_nothing_is_answered_no_lower_rate_is_tried() -> None:
+    none = step_of(10, figures(good=0), slo_s=2)
+    assert none.why_not == "100 of 100 jobs got no good answer"
+    assert next_rate([none], 10) is None
+
+
 @given(st.floats(0.1, 1000), st.floats(0.1, 1000))
 def test_what_is_found_is_within_a_tenth(capacity: float, first: float) -> None:
     found = best(searched(capacity, first))

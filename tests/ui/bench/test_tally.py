@@ -111,3 +111,10 @@ def test_a_server_that_stalls_for_a_second_shows_in_the_percentiles_of_all_who_c
     assert true["p99"] == pytest.approx(0.97, abs=0.02)
     assert true["p90"] == pytest.approx(0.64, abs=0.03)
     assert true["p50"] < 0.002
+
+
+def test_of_a_core_counts_what_sending_took_of_it() -> None:
+    tally = Tally()
+    assert tally.cpu == 0.0
+    tally.stop(10.0, 9.5)
+    assert tally.cpu == 0.95

@@ -30,8 +30,14 @@ PNG = b"\x89PNG\r\n\x1a\n picture of "
 async def buried(url: str, *jobs: str, user: str = "anna", operation: str = "sketch", replays: int = 0) -> None:
     headers = {"user": user, "attempt": 3, "deadline_ms": 5, "replays": replays}
     async with Bus(url, name="undertaker", topology=shared()) as bus:
-        for job in jobs:
-            await bury(bus, Message(PNG + job.encode(), operation, headers, message_id=job), f"{job} failed")
+        told = [
+            (Message(PNG + job.encode(), operation, headers, message_id=job, reply_to="replies"), f"{job} failed")
+            for job in jobs
+        ]
+        if len(told) < 10:
+            for letter in told:  # in this order
+                await bury(bus, *letter)
+        await asyncio.gather(*(bury(bus, *letter) for letter in told if len(told) >= 10))
 
 
 async def depth(url: str, *queues: str) -> int:
@@ -62,69 +68,81 @@ async def letters(url: str) -> dict[str, str]:
         return {letter.job: letter.id for letter in (await DeadLetters(bus).list()).letters}
 
 
-def listed(overspill: Overspill, url: str, *filters: str) -> dict[str, str]:
+def listed(here: Overspill, url: str, *filters: str) -> dict[str, str]:
     """The letters' ids by their jobs'."""
-    ran = overspill("dead", "list", "--json", "--limit", "0", *filters, url=url)
+    ran = here("dead", "list", "--json", "--limit", "0", *filters, url=url)
     assert (ran.returncode, ran.stderr) == (0, "")
     return {told["job"]: told["id"] for told in map(json.loads, ran.stdout.splitlines())}
 
 
-async def test_they_are_listed_and_filtered(overspill: Overspill, amqp_url: str) -> None:
-    assert overspill("dead", "list", url=amqp_url).stdout == "No dead job.\n"
-    await buried(amqp_url, "a", "b")
-    await buried(amqp_url, "c", user="ben", operation="caption")
-    shown = overspill("dead", "list", "--limit", "2", url=amqp_url).stdout
+def test_they_are_listed_and_filtered(here: Overspill, amqp_url: str) -> None:
+    assert here("dead", "list", url=amqp_url).stdout == "No dead job.\n"
+    asyncio.run(buried(amqp_url, "a", "b"))
+    asyncio.run(buried(amqp_url, "c", user="ben", operation="caption"))
+    shown = here("dead", "list", "--limit", "2", url=amqp_url).stdout
     assert "a failed" in shown
     assert shown.endswith("There are more: --limit 4 shows 4, --limit 0 all.\n")
-    assert [*listed(overspill, amqp_url, "--user", "ben")] == ["c"]
-    assert [*listed(overspill, amqp_url, "--operation", "sketch", "--reason", "B FAIL", "--younger-than", "1h")] == [
-        "b"
-    ]
-    assert listed(overspill, amqp_url, "--older-than", "1h") == {}
+    assert [*listed(here, amqp_url, "--user", "ben")] == ["c"]
+    assert [*listed(here, amqp_url, "--operation", "sketch", "--reason", "B FAIL", "--younger-than", "1h")] == ["b"]
+    assert listed(here, amqp_url, "--older-than", "1h") == {}
 
 
-async def test_one_is_shown_and_its_picture_saved_but_never_over_a_file(
-    overspill: Overspill, amqp_url: str, tmp_path: Path
+def test_one_is_shown_and_its_picture_saved_but_never_over_a_file(
+    here: Overspill, amqp_url: str, tmp_path: Path
 ) -> None:
-    await buried(amqp_url, "a", "b")
-    letter_id = (await letters(amqp_url))["b"]
-    ran = overspill("dead", "show", letter_id[:8], "--save", "b.png", url=amqp_url)
+    asyncio.run(buried(amqp_url, "a", "b"))
+    letter_id = asyncio.run(letters(amqp_url))["b"]
+    ran = here("dead", "show", letter_id[:8], "--save", "b.png", url=amqp_url)
     assert ran.returncode == 0
     assert "b failed" in ran.stdout
     assert (tmp_path / "b.png").read_bytes() == PNG + b"b"
-    again = overspill("dead", "show", letter_id, "--save", "b.png", url=amqp_url)
+    again = here("dead", "show", letter_id, "--save", "b.png", url=amqp_url)
     assert (again.returncode, "name another file" in again.stderr) == (1, True)
-    assert json.loads(overspill("dead", "show", letter_id, "--json", url=amqp_url).stdout)["job"] == "b"
-    unknown = overspill("dead", "show", "0000", url=amqp_url)
+    assert json.loads(here("dead", "show", letter_id, "--json", url=amqp_url).stdout)["job"] == "b"
+    unknown = here("dead", "show", "0000", url=amqp_url)
     assert (unknown.returncode, "There is no dead job 0000" in unknown.stderr) == (1, True)
 
 
-async def test_those_meant_are_sent_again_with_who_did_it_and_the_others_stay(
-    overspill: Overspill, amqp_url: str
-) -> None:
-    await buried(amqp_url, "a", "b")
-    await buried(amqp_url, "c", user="ben")
-    await buried(amqp_url, "tired", replays=3)
-    ran = overspill("dead", "replay", "--all", "--user", "anna", "--yes", url=amqp_url)
+def test_a_job_s_own_id_names_its_letter_and_of_several_all_are_listed(here: Overspill, amqp_url: str) -> None:
+    asyncio.run(buried(amqp_url, "a", "b"))
+    asyncio.run(buried(amqp_url, "a", user="ben"))
+    shown = here("dead", "show", "b", "--json", url=amqp_url)
+    assert json.loads(shown.stdout)["job"] == "b"
+    both = here("dead", "purge", "a", "--yes", url=amqp_url)
+    assert both.returncode == 1
+    assert "2 dead jobs may be meant by a" in both.stderr
+    assert "(job a of anna): a failed" in both.stderr
+    assert "(job a of ben): a failed" in both.stderr
+    assert here("dead", "purge", "b", "--yes", url=amqp_url).returncode == 0
+    assert "b" not in listed(here, amqp_url)
+    short = here("dead", "show", "x", url=amqp_url)
+    assert (short.returncode, "too short" in short.stderr) == (1, True)
+
+
+def test_those_meant_are_sent_again_with_who_did_it_and_the_others_stay(here: Overspill, amqp_url: str) -> None:
+    asyncio.run(buried(amqp_url, "a", "b"))
+    asyncio.run(buried(amqp_url, "c", user="ben"))
+    asyncio.run(buried(amqp_url, "tired", replays=3))
+    ran = here("dead", "replay", "--all", "--user", "anna", "--yes", url=amqp_url)
     assert ran.returncode == 1
     assert "To send again: 2 dead jobs of anna (sketch 2)" in ran.stdout
     assert "2 of 2 dead jobs sent again." in ran.stdout
     assert "job tired of anna): It was sent again 3 times already" in ran.stderr
-    assert sorted(await letters(amqp_url)) == ["c", "tired"]
-    forced = overspill("dead", "replay", (await letters(amqp_url))["tired"], "--force", "-y", url=amqp_url)
+    assert sorted(asyncio.run(letters(amqp_url))) == ["c", "tired"]
+    forced = here("dead", "replay", asyncio.run(letters(amqp_url))["tired"], "--force", "-y", url=amqp_url)
     assert (forced.returncode, forced.stderr) == (0, "")
-    jobs = await in_the_lanes(amqp_url, 3)
+    jobs = asyncio.run(in_the_lanes(amqp_url, 3))
     assert {name: job.replays for name, job in jobs.items()} == {"a": 1, "b": 1, "tired": 4}
     assert re.search("sent again out of the dead queue by .+@.+", jobs["a"].history[-1].reason)
 
 
-async def test_nothing_is_done_where_nobody_can_be_asked(overspill: Overspill, amqp_url: str) -> None:
-    await buried(amqp_url, "a")
-    ran = overspill("dead", "purge", "--all", url=amqp_url)
+def test_nothing_is_done_where_nobody_can_be_asked(here: Overspill, amqp_url: str) -> None:
+    asyncio.run(buried(amqp_url, "a"))
+    ran = here("dead", "purge", "--all", url=amqp_url)
     assert (ran.returncode, "add --yes" in ran.stderr) == (1, True)
-    assert await depth(amqp_url, DEAD) == 1
-    assert overspill("dead", "purge", "--all", "--yes", url=amqp_url).returncode == 0
-    assert await depth(amqp_url, DEAD) == 0
+    assert asyncio.run(depth(amqp_url, DEAD)) == 1
+    assert here("dead", "purge", "--all", "--yes", url=amqp_url).returncode == 0
+    assert asyncio.run(depth(amqp_url, DEAD)) == 0
 
 
 @pytest.mark.parametrize("arguments", [(), ("--all", "abcdef"), ("abcdef", "--user", "anna"), ("--older-than", "x")])

@@ -21,7 +21,7 @@ def look_at(*beats: Heartbeat, routers: tuple[RouterStatus, ...] = (ROUTER,), **
         fleet.heard(beat, 10.0)
     vms = list(fleet.views(10.5).values())
     look = Look(vms, routers, {k.replace("_", "."): v for k, v in depths.items()}, 10.5)
-    return replace(look, vms=as_told(vms, look.active))
+    return replace(look, vms=as_told(vms, look.active, look.now))
 
 
 def beat_of(vm: str = "vm1", **said: object) -> Heartbeat:
@@ -181,3 +181,10 @@ def test_the_bridges_are_told_to_people_and_to_programs() -> None:
     assert "Bridge: b 1\N{REPLACEMENT CHARACTER}, full, 32 jobs in the cloud" in shown(look)
     assert as_json(look)["bridges"][0]["in_flight"] == 32
     assert as_json(look_at())["bridges"] == []
+
+
+def test_a_vm_lost_before_anybody_looked_has_its_row_and_its_reason() -> None:
+    look = look_at(beat_of(), routers=(router_of(lost={"vm2": 240.0}),))
+    assert row_of("vm2", look)[1] == "lost"
+    assert "- vm2 is lost: its last beat was 4 min 0 s ago" in shown(look)
+    assert (as_json(look)["vms"][1]["state"], as_json(look)["vms"][1]["age_s"]) == ("lost", 240.0)

@@ -91,7 +91,7 @@ def test_without_the_packages_for_traces_it_says_so_and_submits(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    monkeypatch.setattr(jobs, "_CONNECT_WITHIN_S", 0.1)
+    monkeypatch.setattr(jobs, "CONNECT_WITHIN_S", 0.1)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("AMQP_URL", "amqp://guest:guest@127.0.0.1:1/")
     pictures = [str(path) for path in sorted(PHOTOGRAPHS.glob("*.jpg"))[:2]]

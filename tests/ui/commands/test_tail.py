@@ -1,13 +1,16 @@
 """`overspill tail` on a real broker, as a person and as a program runs it."""
 
+import asyncio
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from bus.messages import Message
 from bus.rabbit import Bus
 from bus.topology import EVENTS, HEARTBEATS, shared
 from tests.ui.commands.conftest import PROJECT, Overspill
+from ui.tail import listening
 
 pytestmark = pytest.mark.broker
 
@@ -39,6 +43,12 @@ async def tell(url: str, *events: AnyEvent) -> None:
                 await bus.publish(HEARTBEATS, event_message(event, heartbeat_key(event.vm)))
             else:
                 await bus.publish(EVENTS, event_message(event, event.key))
+
+
+async def say_hello(url: str) -> None:
+    async with Bus(url, name="teller", topology=shared()) as bus:
+        for _ in range(2):
+            await bus.publish(EVENTS, Message(b"hello", "job.hello.world"))
 
 
 @contextmanager
@@ -92,10 +102,20 @@ async def test_a_broken_pipe_ends_it_at_once_and_quietly(amqp_url: str, tmp_path
         assert process.stderr.read() == ""
 
 
-async def test_a_person_sees_lines_that_end_with_now(overspill: Overspill, amqp_url: str) -> None:
+@pytest.mark.parametrize(("to", "says"), [(">/dev/full", "No space left"), (">&-", "Standard output is closed")])
+async def test_where_nothing_can_be_written_it_says_so(amqp_url: str, tmp_path: Path, to: str, says: str) -> None:
+    await tell(amqp_url, step("routed"))
+    environment = {"AMQP_URL": amqp_url, "PYTHONPATH": str(PROJECT), "OVERSPILL_STATE_DIR": str(tmp_path)}
+    words = f"{shlex.quote(sys.executable)} -m ui.cli tail --since 1m --no-follow {to}"
+    run = partial(subprocess.run, ["/bin/sh", "-c", words], env=os.environ | environment, check=False)
+    ran = await asyncio.to_thread(run, stderr=subprocess.PIPE, text=True)
+    assert (ran.returncode, says in ran.stderr, "Traceback" in ran.stderr) == (1, True, False)
+
+
+def test_a_person_sees_lines_that_end_with_now(here: Overspill, amqp_url: str) -> None:
     hostile = step("failed", "j\x1b[2Jx").model_copy(update={"reason": "\x07ding"})
-    await tell(amqp_url, step("routed"), beat(), step("running", user="ben"), hostile)
-    ran = overspill("tail", "--since", "10m", "--no-follow", "--pretty", "#", url=amqp_url)
+    asyncio.run(tell(amqp_url, step("routed"), beat(), step("running", user="ben"), hostile))
+    ran = here("tail", "--since", "10m", "--no-follow", "--pretty", "#", url=amqp_url)
     lines = ran.stdout.splitlines()
     assert (ran.returncode, ran.stderr, len(lines)) == (0, "", 4)
     assert lines[0].endswith("j1  sketch of anna  to vm1")
@@ -105,24 +125,29 @@ async def test_a_person_sees_lines_that_end_with_now(overspill: Overspill, amqp_
     assert "\x07" not in ran.stdout
 
 
-async def test_one_user_s_job_is_picked_out(overspill: Overspill, amqp_url: str) -> None:
-    await tell(amqp_url, step("done"), step("done", "j2"), step("failed", user="ben"), beat())
-    ran = overspill("tail", "--since", "1h", "--no-follow", "--user", "anna", "--job", "j1", "--ago", url=amqp_url)
+def test_one_user_s_job_is_picked_out(here: Overspill, amqp_url: str) -> None:
+    asyncio.run(tell(amqp_url, step("done"), step("done", "j2"), step("failed", user="ben"), beat()))
+    ran = here("tail", "--since", "1h", "--no-follow", "--user", "anna", "--job", "j1", "--ago", url=amqp_url)
     assert [(told["job"], told["user"]) for told in map(json.loads, ran.stdout.splitlines())] == [("j1", "anna")]
 
 
-async def test_what_is_no_event_is_named_and_passed_over(overspill: Overspill, amqp_url: str) -> None:
-    async with Bus(amqp_url, name="teller", topology=shared()) as bus:
-        for _ in range(2):
-            await bus.publish(EVENTS, Message(b"hello", "job.hello.world"))
-    await tell(amqp_url, step("done"))
-    ran = overspill("tail", "--since", "1h", "--no-follow", url=amqp_url)
+def test_that_nothing_matched_is_said(here: Overspill, amqp_url: str) -> None:
+    asyncio.run(tell(amqp_url, step("done")))
+    ran = here("tail", "--since", "1h", "--no-follow", "--job", "wrong", url=amqp_url)
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert ran.stderr.startswith("No event matched.")
+
+
+def test_what_is_no_event_is_named_and_passed_over(here: Overspill, amqp_url: str) -> None:
+    asyncio.run(say_hello(amqp_url))
+    asyncio.run(tell(amqp_url, step("done")))
+    ran = here("tail", "--since", "1h", "--no-follow", url=amqp_url)
     assert len(ran.stdout.splitlines()) == 1
     assert ran.stderr == "What came under job.hello.world is no event of overspill's: passed over.\n"
 
 
-async def test_a_pattern_that_can_not_match_gets_a_hint(overspill: Overspill, amqp_url: str) -> None:
-    ran = overspill("tail", "--since", "1m", "--no-follow", "job.done", url=amqp_url)
+def test_a_pattern_that_can_not_match_gets_a_hint(here: Overspill, amqp_url: str) -> None:
+    ran = here("tail", "--since", "1m", "--no-follow", "job.done", url=amqp_url)
     assert ran.returncode == 0
     assert "No event can match 'job.done'" in ran.stderr
     assert "Perhaps 'job.done.*' is meant." in ran.stderr
@@ -132,14 +157,15 @@ async def test_a_pattern_that_can_not_match_gets_a_hint(overspill: Overspill, am
     ("arguments", "said"), [(["--no-follow"], "needs --since"), (["--since", "yesterday"], "as in 24h")]
 )
 def test_what_can_not_be_meant_is_refused_before_anything_is_asked(
-    overspill: Overspill, arguments: list[str], said: str
+    here: Overspill, arguments: list[str], said: str
 ) -> None:
-    ran = overspill("tail", *arguments, url="amqp://127.0.0.1:1")
+    ran = here("tail", *arguments, url="amqp://127.0.0.1:1")
     assert ran.returncode == 2
     assert said in ran.stderr
 
 
-def test_no_broker_is_told_with_the_remedy(overspill: Overspill) -> None:
-    ran = overspill("tail", url="amqp://127.0.0.1:1")
+def test_no_broker_is_told_with_the_remedy(here: Overspill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "CONNECT_WITHIN_S", 0.1)
+    ran = here("tail", url="amqp://127.0.0.1:1")
     assert ran.returncode == 1
     assert "No broker answers at 127.0.0.1:1" in ran.stderr

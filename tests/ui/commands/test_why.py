@@ -61,6 +61,19 @@ async def test_an_id_that_json_writes_otherwise_is_found(amqp_url: str) -> None:
     assert [event.job for event in await events_of(odd, amqp_url, 0)] == [odd]
 
 
+async def test_the_beginning_of_an_id_is_enough_where_it_is_one_job_s(overspill: Overspill, amqp_url: str) -> None:
+    await tell(amqp_url, step("done", "0123456789abcdef"), step("done", "01234567"), step("done", "012345678999"))
+    only = overspill("why", "0123456789a", "--json", url=amqp_url)
+    assert [json.loads(line)["job"] for line in only.stdout.splitlines()] == ["0123456789abcdef"]
+    very = overspill("why", "01234567", "--json", url=amqp_url)
+    assert [json.loads(line)["job"] for line in very.stdout.splitlines()] == ["01234567"]
+    several = overspill("why", "012345678", url=amqp_url)
+    assert several.returncode == 1
+    assert "2 jobs' ids begin with 012345678; name one by more of it:" in several.stderr
+    assert "0123456789abcdef" in several.stderr
+    assert "No trace of job 0123456" in overspill("why", "0123456", url=amqp_url).stderr  # too short for a beginning
+
+
 def test_a_span_that_can_not_be_meant_is_refused_before_anything_is_asked(overspill: Overspill) -> None:
     ran = overspill("why", "j1", "--since", "yesterday", url="amqp://127.0.0.1:1")
     assert ran.returncode == 2

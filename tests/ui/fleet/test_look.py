@@ -62,7 +62,30 @@ def test_why_jobs_wait() -> None:
 def test_the_router_knows_better_but_a_lost_vm_is_lost(told: dict[str, Any], state: str) -> None:
     router = ROUTER.model_copy(update=told)
     (view,) = views()
-    assert [vm.state for vm in as_told([view], router)] == [state]
+    assert [vm.state for vm in as_told([view], router, 10.5)] == [state]
     lost = view._replace(state="lost")
-    assert as_told([lost], router) == [lost]
-    assert as_told([view], None) == [view]
+    assert as_told([lost], router, 10.5) == [lost]
+    assert as_told([view], None, 10.5) == [view]
+
+
+def test_a_vm_lost_before_we_listened_is_told_as_the_router_knows_it() -> None:
+    router = ROUTER.model_copy(update={"lost": {"vm9": 754.2, "vm1": 60.0, "vm7": 3.4}})
+    seen = look(router)
+    told = Look(as_told(seen.vms, router, seen.now), seen.routers, {}, seen.now)
+    assert [(vm.name, vm.state, round(vm.age_s(seen.now), 1)) for vm in told.vms] == [
+        ("vm1", "lost", 60.0),
+        ("vm7", "joined", 0.5),  # heard again since
+        ("vm9", "lost", 754.2),
+    ]
+    assert reasons(told) == [
+        "vm1 is lost: its last beat was 1 min 0 s ago",
+        "vm9 is lost: its last beat was 12 min 34 s ago",
+    ]
+
+
+def test_a_fleet_of_which_all_are_lost_is_as_good_as_none() -> None:
+    router = ROUTER.model_copy(update={"lost": {"vm9": 12.0}})
+    assert reasons(Look(as_told([], router, 20.0), [router], {}, 20.0)) == [
+        NO_VM,
+        "vm9 is lost: its last beat was 12 s ago",
+    ]

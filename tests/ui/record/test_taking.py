@@ -7,6 +7,7 @@ import pytest
 
 from bus.clock import now_ms
 from bus.errors import SetupError
+from ui.record import taking
 from ui.record.span import Span
 from ui.record.taking import take
 from ui.record.tape import Tape
@@ -36,6 +37,7 @@ async def test_it_ends_when_it_is_stopped(amqp_url: str, tape: Tape) -> None:
     assert tape.heard == 0
 
 
-async def test_without_a_broker_it_does_not_begin(tape: Tape) -> None:
+async def test_without_a_broker_it_does_not_begin(tape: Tape, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "CONNECT_WITHIN_S", 0.1)
     with pytest.raises(SetupError, match="No broker answers"):
         await take("amqp://127.0.0.1:1", Span(0, now_ms(), from_now=False), tape, asyncio.Event(), nothing)

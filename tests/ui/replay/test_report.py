@@ -70,4 +70,4 @@ def test_a_drawn_day_is_believed() -> None:
     recording = drawn(SMALL)
     told = report(recording, WhatIf(), replay(recording, WhatIf()))
     assert told.errors.large == ()
-    assert told.warnings == ("The recording is short: 2,000 jobs in 0.2 h.",)
+    assert told.warnings == ("The recording is short: 800 jobs in 0.1 h.",)

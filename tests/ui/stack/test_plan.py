@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,15 @@ def test_a_bridge_that_holds_jobs_back_is_ready_all_the_same(state: str) -> None
 def test_a_log_line_names_its_program_in_a_column() -> None:
     assert plan.log_line("vm1", "hello", None) == "vm1    | hello"
     assert plan.log_line("vm1", "hello", 32) == "\x1b[32mvm1    |\x1b[0m hello"
+
+
+def test_a_json_line_is_what_a_program_told_with_its_name_or_its_words_as_an_object() -> None:
+    told = plan.json_line("vm1", '{"message": "hello", "job": "7f3a"}', "now")
+    assert json.loads(told) == {"message": "hello", "job": "7f3a", "process": "vm1"}
+    for words in ("hello", "7", '{"cut'):
+        assert json.loads(plan.json_line("broker", words, "now")) == {
+            "time": "now", "severity": "INFO", "message": words, "program": "broker", "process": "broker",
+        }  # fmt: skip
 
 
 def test_the_welcome_says_what_to_try_and_whose_broker_it_is() -> None:

@@ -30,6 +30,7 @@ def test_the_node_listens_on_loopback_only_with_our_account_and_limit() -> None:
     assert "listeners.tcp.1 = 127.0.0.1:20001" in written
     assert "default_user = ann" in written
     assert "max_message_size = 1234" in written
+    assert "raft.wal_max_size_bytes = 67108864" in written
 
 
 def test_a_new_account_is_nobody_elses() -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -157,3 +158,15 @@ def test_lines_go_to_the_terminal_and_plain_with_the_time_to_the_log(tmp_path: P
 
     assert terminal == ["\x1b[32mvm1    |\x1b[0m hello 100%"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \S+ vm1    \| hello 100%\n", log.read_text())
+
+
+def test_as_json_terminal_and_log_have_the_same_objects(tmp_path: Path) -> None:
+    terminal: list[str] = []
+    log = tmp_path / "stack.log"
+
+    with merged_log(log, terminal.append, colour=True, as_json=True) as say:
+        say("vm1", '{"message": "hello 100%"}')
+        say("up", "stopped")
+
+    assert [json.loads(line)["process"] for line in terminal] == ["vm1", "up"]
+    assert log.read_text().splitlines() == terminal

@@ -50,6 +50,12 @@ def test_each_kind_of_event_is_a_line(event: AnyEvent, expected: str) -> None:
     assert line(event) == expected
 
 
+def test_of_a_long_id_as_much_is_shown_as_is_wanted() -> None:
+    long = ROUTED.model_copy(update={"job": "0123456789abcdef"})
+    assert "  0123456789ab  sketch" in Lines(str, id_shown=12).line(long).plain
+    assert "  j1  sketch" in Lines(str, id_shown=12).line(ROUTED).plain
+
+
 def test_columns_grow_and_stay() -> None:
     lines = Lines(str)
     long = ROUTED.model_copy(update={"job": "a-long-name", "user": "ben"})

@@ -87,7 +87,7 @@ async def test_what_is_told_while_it_listens_is_written_until_nobody_reads(
 
 
 async def test_without_a_broker_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "_CONNECT_WITHIN_S", 0.1)
+    monkeypatch.setattr(listening, "CONNECT_WITHIN_S", 0.1)
     with pytest.raises(SetupError, match=r"127\.0\.0\.1:1"):
         await tail(NOWHERE, ALL, Looks(line, print))
 

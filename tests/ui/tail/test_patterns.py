@@ -84,7 +84,7 @@ def test_an_operation_may_have_dots_in_its_name() -> None:
         ("jobs.dome.sketch", "job.done.sketch"),
         ("vm1", "vm.*.*"),
         ("vm.vm1", "vm.*.*"),
-        ("vm.hearbeat.vm1", "vm.heartbeat.vm1"),
+        ("vm.heartbea.vm1", "vm.heartbeat.vm1"),
         ("vm.lost.vm.1", "vm.lost.vm"),
         ("router", "router.status"),
         ("bridges.*", "bridge.*"),

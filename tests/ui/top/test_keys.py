@@ -31,6 +31,7 @@ async def test_keys_are_told_as_they_are_typed_and_the_terminal_is_as_before() -
     told: asyncio.Queue[str] = asyncio.Queue()
     with pytest.raises(RuntimeError, match="any end"), keyboard(theirs, told.put_nowait):  # noqa: PT012 (what it is under)
         assert not termios.tcgetattr(theirs)[3] & (termios.ECHO | termios.ICANON)
+        assert not termios.tcgetattr(theirs)[0] & termios.IXON, "Ctrl-S would stop the screen"
         os.write(ours, b"p")
         assert await told.get() == "p"
         raise RuntimeError("any end")

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,13 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def fill(self) -> None:
+        """Have it draw far more than the 64 KiB that a terminal takes, and read nothing."""
+        self.resize(400, 100)
+        for _ in range(20):
+            self.type(b"s")
+            time.sleep(0.05)
 
     def type(self, keys: bytes) -> None:
         os.write(self._ours, keys)
@@ -105,5 +113,36 @@ async def test_vms_appear_keys_are_heeded_and_the_terminal_is_as_before(terminal
 async def test_a_signal_to_end_restores_the_terminal(terminal: Terminal, number: signal.Signals) -> None:
     await terminal.until("none is heard")
     terminal.process.send_signal(number)
+    assert await terminal.end() == 0
+    assert terminal.is_restored
+
+
+async def test_a_terminal_that_stands_still_keeps_it_from_nothing(terminal: Terminal) -> None:
+    await terminal.until("none is heard")
+    await asyncio.to_thread(terminal.fill)
+    terminal.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(terminal.process.wait, 30) == 0
+    assert terminal.is_restored
+
+
+async def test_a_terminal_that_goes_on_shows_whole_frames_and_the_end(terminal: Terminal) -> None:
+    await terminal.until("none is heard")
+    await asyncio.to_thread(terminal.fill)
+    await terminal.until(r"none is heard(?s:.*)none is heard")
+    terminal.type(b"q")
+    assert await terminal.end() == 0
+    assert terminal.is_restored
+
+
+async def test_a_stop_gives_the_terminal_back_until_it_goes_on(terminal: Terminal) -> None:
+    await terminal.until("none is heard")
+    terminal.process.send_signal(signal.SIGTSTP)
+    await terminal.until(r"\x1b\[\?25h\x1b\[\?1049l")
+    _, status = await asyncio.to_thread(os.waitpid, terminal.process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    assert terminal.is_restored
+    terminal.process.send_signal(signal.SIGCONT)
+    await terminal.until(r"\x1b\[\?1049h(?s:.*)none is heard")
+    terminal.type(b"q")
     assert await terminal.end() == 0
     assert terminal.is_restored

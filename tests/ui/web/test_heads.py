@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from bus.problems import Problem
 from ui.web import heads
 from ui.web.heads import HEAD_BYTES, BoundedHead
 
@@ -76,6 +77,14 @@ async def test_an_endless_head_ends_its_connection(wire: Wire, begin: bytes) -> 
     wire[1].write(begin + b"a" * HEAD_BYTES)
     assert (await answer(wire)).startswith(b"HTTP/1.1 400 ")
     assert await wire[0].read() == b""
+
+
+async def test_what_is_no_request_is_refused_as_everything_is(wire: Wire) -> None:
+    wire[1].write(b"NONSENSE\r\n\r\n")
+    head, _, body = (await wire[0].read()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head
+    assert Problem.model_validate_json(body).slug == "bad-request"
 
 
 async def test_an_endless_head_after_a_whole_one_ends_it_too(wire: Wire) -> None:

@@ -73,9 +73,16 @@ class Progress:
             log.exception("job %s was sent again, and stays as it is until its answer comes", event.job)
         del self._opening[event.job]
         told, *later = self._held.pop(event.job)
-        self._move(*told)
+        self._go_on(self._move, told)
         for heard in later:
-            self.heard(*heard)
+            self._go_on(self.heard, heard)
+
+    def _go_on(self, step: Callable[[JobEvent, bytes], None], heard: _Heard) -> None:
+        event, document = heard
+        try:
+            step(event, document)
+        except Exception:  # what was heard after it must be told
+            log.exception("job %s: its step %s could not be told", event.job, event.state)
 
     def _move(self, event: JobEvent, document: bytes) -> None:
         record = self._book.known(event.job)

@@ -125,7 +125,7 @@ class Sender:
             job_id = await self._next()
             record = self._book.under_way.get(job_id)
             if record is None:
-                self._forget(job_id, "it is there no more")
+                self._forget(job_id)  # its answer came, though the broker's word that it took the job was lost
                 continue
             size = max(record.picture.bytes, _LEAST)
             await self._room.take(size)
@@ -215,7 +215,7 @@ class Sender:
     def _again(self, job_id: str) -> None:
         record, refusals = self._book.under_way.get(job_id), self._refused.get(job_id)
         if record is None:
-            self._forget(job_id, "it is there no more")
+            self._forget(job_id)
         else:
             delay_s = refusals.delay_s if refusals else _FIRST_DELAY_S
             asyncio.get_running_loop().call_later(delay_s, self._put_first, record.user, job_id)

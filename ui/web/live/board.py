@@ -147,7 +147,8 @@ class Board:
         known = {vm.name for vm in look.vms}
         for name in [name for name in self._beats if name not in known]:
             del self._beats[name]
-        return {vm.name: _vm_told(vm, self._beats[vm.name], look) for vm in look.vms}
+        # One that was lost before we listened is told of in words alone.
+        return {vm.name: _vm_told(vm, self._beats[vm.name], look) for vm in look.vms if vm.name in self._beats}
 
 
 def _orders(status: RouterStatus) -> tuple[object, ...]:

@@ -46,7 +46,7 @@ def router(house: House) -> Iterator[None]:
 @pytest.fixture
 def letter(house: House, operator: httpx.Client) -> Iterator[dict[str, object]]:
     """A dead job, the only one."""
-    message = Message(b"picture", "sketch", {"user": "anna", "attempt": 3}, message_id="cup")
+    message = Message(b"picture", "sketch", {"user": "anna", "attempt": 3}, message_id="cup", reply_to="replies")
     house.do(_buried(house, message))
     (letter,) = operator.get("/api/v1/dead").json()["letters"]
     yield letter

@@ -17,6 +17,7 @@ from tests.bus.rabbit.foreign import eventually
 from tests.producers.client.responder import Responder, complaint, echo
 from tests.ui.web.jobs.office import DAY_MS, NOW, NOWHERE, Office, book_of, desk_at, hand_in, office_at, step
 from ui.web.jobs import moves
+from ui.web.jobs.book import Book
 from ui.web.jobs.progress import Progress
 from ui.web.jobs.record import Change, Record
 
@@ -134,6 +135,27 @@ async def test_a_job_that_the_disk_does_not_let_be_opened_stays_failed_and_is_to
         assert await office.state(job) == ["failed"]
         assert "stays as it is until its answer comes" in caplog.text
         await office.database.run(lambda connection: connection.execute("ALTER TABLE elsewhere RENAME TO job_desk"))
+
+
+async def test_a_step_that_can_not_be_told_is_logged_and_those_after_it_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tell = Book.tell
+
+    def fails(book: Book, job_id: str, at_ms: int, document: bytes) -> None:
+        if b'"replayed"' in document:
+            raise MemoryError("no room")
+        tell(book, job_id, at_ms, document)
+
+    monkeypatch.setattr(Book, "tell", fails)
+    async with office_at(tmp_path, NOWHERE, connect=False) as office:
+        job = await failed(office)
+        progress = Progress(office.bus, office.book, office.replayed, office.clock)
+        for event in (again(job), step("running", "p2").model_copy(update={"job": job.id})):
+            progress.heard(event, event_message(event, event.key).body)
+        await progress.close()
+        assert office.book.under_way[job.id].state == "running"
+    assert f"job {job.id}: its step replayed could not be told" in caplog.text
 
 
 # -- with a broker, a page's whole desk, and somebody else who sends the letters again

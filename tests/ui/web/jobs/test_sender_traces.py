@@ -1,15 +1,18 @@
 """The page's spans of a job: one for sending it, however often that is tried, and one for its answer."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from bus.messages import Answer, Job
 from tests.bus.rabbit.foreign import eventually
 from tests.loglines import logged
 from tests.producers.client.responder import Responder
 from tests.tracing import CALLER, PARENT, TRACE, recorded
-from tests.ui.web.jobs.office import NOW, desk_at, hand_in, office_at
+from tests.ui.web.jobs.office import DAY_MS, NOW, desk_at, hand_in, office_at
 from ui.web.jobs import moves
+from ui.web.jobs.record import Result
 from ui.web.jobs.sender import Sender
 
 pytestmark = pytest.mark.broker
@@ -55,6 +58,24 @@ async def test_a_job_that_is_heard_of_has_been_sent_though_nobody_confirmed_it(a
             sender.start()
             await eventually(lambda: len(lines.all) >= 1)
             office.book.move(moves.sent(office.book.under_way[job.id], NOW))
+            await eventually(lambda: not sender.is_sending(job.id))
+            await sender.close()
+    assert (seen.names, seen.error("submit")) == (["submit"], None)
+
+
+async def test_a_job_that_is_answered_has_been_sent_though_nobody_confirmed_it(amqp_url: str, tmp_path: Path) -> None:
+    async with office_at(tmp_path, amqp_url) as office:  # without lanes: each publish is refused
+        with recorded() as seen, logged("ui.web.jobs.sender") as lines:
+            job = await office.add(traceparent=PARENT)
+            sender = Sender(office.bus, office.book, office.files, office.terms)
+            sender.start()
+            await eventually(lambda: len(lines.all) >= 1)
+            asked = Job(id=job.id, operation="sketch", body=b"")
+            answer = Answer.to(asked, content_type="image/png", body=b"result", route="vm")
+            done = partial(
+                moves.done, answer=answer, result=Result(bytes=6, type="image/png"), now_ms=NOW, kept_ms=DAY_MS
+            )
+            await office.book.end({job.id: done})
             await eventually(lambda: not sender.is_sending(job.id))
             await sender.close()
     assert (seen.names, seen.error("submit")) == (["submit"], None)

@@ -133,6 +133,12 @@ def test_a_lost_vm_has_no_readings_and_says_why() -> None:
     assert told.reason == "not heard from for 3.2 s"
 
 
+def test_a_vm_lost_before_we_listened_is_told_in_words() -> None:
+    sample = sample_of(board_of(beat_of(), router(lost={"vm2": 60.0})))
+    assert list(sample.vms) == ["vm1"]
+    assert any(why.startswith("vm2 is lost: its last beat was 1 min") for why in sample.why)
+
+
 def test_a_vm_that_is_forgotten_is_gone() -> None:
     board = board_of(beat_of())
     assert sample_of(board, 100_000.0).vms == {}

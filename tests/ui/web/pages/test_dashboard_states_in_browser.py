@@ -47,7 +47,7 @@ def chromium() -> Iterator[Browser]:
 def fits(page: Page, size: ViewportSize) -> None:
     """Nothing stands out sideways."""
     page.set_viewport_size(size)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")  # once it has taken its new shape
 
 
 def told(more: dict[str, Any] | None = None, **vms: dict[str, Any]) -> Sample:

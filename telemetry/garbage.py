@@ -1,0 +1,37 @@
+"""How often it is said that something unreadable was passed over: anybody may publish any number of them. Pure."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from math import inf
+from typing import Final
+
+EVERY_S: Final = 60.0
+MOST_KEYS: Final = 100
+"""Routing keys told apart; what comes under others in the same minute counts as one."""
+OTHERS: Final = ""
+
+
+@dataclass(slots=True)
+class Garbage:
+    """What was passed over, by routing key: to be told once a minute each, with the number since."""
+
+    _told: OrderedDict[str, tuple[float, int]] = field(default_factory=OrderedDict)
+
+    def met(self, key: str, now: float) -> str | None:
+        """What to add when this one is told, such as " (and 7 more since)"; None when it need not be told."""
+        key = key if key in self._told or self._has_room(now) else OTHERS
+        at, more = self._told.get(key, (-inf, 0))
+        if now - at < EVERY_S:
+            self._told[key] = (at, more + 1)
+            return None
+        self._told[key] = (now, 0)
+        self._told.move_to_end(key)
+        return f" (and {more} more since the last that was told)" if more else ""
+
+    def _has_room(self, now: float) -> bool:
+        while len(self._told) >= MOST_KEYS:
+            key, (at, _) = next(iter(self._told.items()))
+            if now - at < EVERY_S:
+                return False
+            del self._told[key]
+        return True
