@@ -108,6 +108,10 @@ class Bridges:
         """How many consume `overflow`; 0 when that was not asked lately."""
         return self._consumers if _fresh(self._counted_at, now) else 0
 
+    def are_heard(self, now: float) -> bool:
+        """Whether any told of itself lately: it works, stands by, or has just died."""
+        return bool(self._fresh_words(now))
+
     @property
     def waiting(self) -> int:
         """How many jobs lay in `overflow` when that was last asked."""

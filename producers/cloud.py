@@ -112,6 +112,10 @@ class Cloud:
         words = self._bridges.words(now)
         return tuple(filter(words.serve, operations))
 
+    def is_bridge_heard(self, now: float) -> bool:
+        """Whether a bridge told of itself lately, though it be one that stands by."""
+        return self._bridges.are_heard(now)
+
     def seen(self, operation: str, megapixels: float, size: int, now: float, *, stays: str | None = None) -> CloudSeen:
         """The cloud as it is for one job: open or why not, seconds to the job's end, US dollars.
 

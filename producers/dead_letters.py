@@ -19,7 +19,7 @@ from telemetry.telling import tell
 log = logging.getLogger(__name__)
 
 MOST_LISTED: Final = 500
-_TRIES: Final = 3
+_TRIES: Final = 5
 _AGAIN_S: Final = 0.5
 """Before a letter that was not found is looked for again: somebody else may be looking at it."""
 

@@ -30,8 +30,10 @@ from telemetry.out_of_use import lost, quarantined
 
 _LANES = frozenset(map(lane, range(LANES)))
 TAKEOVER_S = 3.0
-"""How long a bridge that stands by is given to take over from one that died, before its jobs are taken home: some of
-them may be in the cloud already, and would run twice."""
+"""How long jobs are left in `overflow` when no bridge takes them any more: some may be in the cloud already, and would
+run twice if they were taken home."""
+STANDBY_S = 15.0
+"""And how long while one that stands by is heard, which is to take over."""
 HELD_AT_MOST_S = 1200.0
 """Brokers close the channel of a consumer that holds a message for half an hour."""
 
@@ -264,7 +266,10 @@ class Dispatcher:
         return [*self._stranded.plan(self._fleet.stranded, served, overflow=self._is_bridgeless(now))]
 
     def _is_bridgeless(self, now: Moment) -> bool:
-        return self._bridgeless_from is not None and now.mono_s - self._bridgeless_from >= TAKEOVER_S
+        if self._bridgeless_from is None:
+            return False
+        patience_s = STANDBY_S if self._cloud.is_bridge_heard(now.mono_s) else TAKEOVER_S
+        return now.mono_s - self._bridgeless_from >= patience_s
 
     # -- placing
 

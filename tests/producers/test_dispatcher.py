@@ -485,6 +485,14 @@ def test_without_a_bridge_nothing_overflows_and_what_did_is_taken_back() -> None
     assert (back.exchange, back.held.job.attempt) == ("jobs.lanes", 0)
 
 
+def test_a_bridge_that_stands_by_is_given_longer_to_take_over() -> None:
+    desk = Desk("vm1")
+    desk.dispatcher.bridges(0, at(100))
+    for second, taken_home in ((103, False), (114, False), (115, True)):
+        desk.dispatcher.heard(BridgeStatus(bridge="b", state="ready", at_ms=1, active=False), at(second))
+        assert (Collect("overflow") in desk.dispatcher.bridges(0, at(second))) is taken_home
+
+
 def test_a_local_job_never_overflows() -> None:
     desk = Desk("vm1", cpu_percent=90.0)
     desk.dispatcher.bridges(1, at(100))

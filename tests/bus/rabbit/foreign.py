@@ -146,6 +146,8 @@ class Network:
             return
         far_reader, far_writer = await asyncio.open_connection(self._broker.hostname, self._broker.port or 5672)
         self._open |= {writer, far_writer}
+        if not self._up:  # cut meanwhile: nobody else would end these two
+            self.cut()
         await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
         self._open -= {writer, far_writer}
 

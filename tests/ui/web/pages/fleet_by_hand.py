@@ -40,7 +40,8 @@ class HandFleet:
 
     def bury(self, reason: str, **told: Any) -> None:
         """Put a job into the dead queue."""
-        job = Job(id="cup", body=b"not a picture", **{"operation": "caption", "user": "anna", **told})
+        usual = {"operation": "caption", "user": "anna", "reply_to": "anna.has.gone"}
+        job = Job(id="cup", body=b"not a picture", **{**usual, **told})
         self._do(lambda: bury(self._bus, job.to_message(job.operation, now_ms()), reason))
 
     def _do(self, begin: "Callable[[], asyncio.Future[None]]") -> None:
