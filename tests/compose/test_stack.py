@@ -27,7 +27,7 @@ ANSWERED_WITHIN_S = 120
 ELSEWHERE = (
     # The command's own tests bring a RabbitMQ of their own, and what journeys show is shown here by containers.
     *("ui", "compose", "journey"),
-    # What the bridge does with this broker is in tests/bridge/test_bridge.py; these are about clouds, and its own books.
+    # What the bridge does with this broker is in tests/bridge/test_bridge.py; these are about clouds and its own books.
     *("bridge/test_bridge_pubsub.py", "bridge/test_forwarder.py", "bridge/test_returns.py"),
     *("bridge/test_crew.py", "bridge/test_endings.py", "bridge/test_recalls.py"),
     # What a worker does with pictures and batches is the same on any broker.
