@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bus import settings
 from bus.errors import SetupError
-from telemetry import observed, process
+from telemetry import process
 from ui.stack.processes import answers
 from ui.stack.state import broker_url, joined
 
@@ -67,6 +67,8 @@ def bridge() -> None:
     """Take what overflows to the cloud, and bring the answers home; start a second one for a standby."""
     with _packages("bridge"):
         from bridge.bridge import serve_bridge  # noqa: PLC0415
+    from telemetry import observed  # noqa: PLC0415 (it brings pika, which few commands need)
+
     chosen = settings.load()
     observed.set_up(chosen, "bridge")
     url = broker_url(chosen)

@@ -3,17 +3,19 @@
 `vm` alone runs one; `vm drain` and `vm resume` are orders about one that runs somewhere.
 """
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bus import settings
 from bus.errors import SetupError
-from telemetry import observed, process
-from telemetry.metrics.families import Program
+from telemetry import process
 from ui.commands import orders
 from ui.stack import extras
 from ui.stack.state import broker_url, joined
+
+if TYPE_CHECKING:
+    from telemetry.metrics.families import Program
 
 Name = Annotated[str | None, typer.Option("--name", help="This VM's name on the bus (OVERSPILL_VM_NAME).")]
 Slots = Annotated[int | None, typer.Option("--slots", help="Jobs it runs at a time (OVERSPILL_SLOTS).")]
@@ -75,7 +77,9 @@ def page() -> None:
     process.run(lambda stop: serve_page(chosen, url, stop))
 
 
-def _ready_to_serve(program: Program, **overrides: Any) -> tuple[settings.Settings, str]:
+def _ready_to_serve(program: "Program", **overrides: Any) -> tuple[settings.Settings, str]:
+    from telemetry import observed  # noqa: PLC0415 (it brings pika, which few commands need)
+
     chosen = joined(settings.load(**overrides))
     observed.set_up(chosen, program)
     return chosen, broker_url(chosen)
