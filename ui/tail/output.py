@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import Final, Self
 
 from bus.errors import OverspillError
-from bus.rabbit.session import resolve
 
 _PIECE: Final = 4096
 """Bytes that a pipe takes at once when it takes any (PIPE_BUF of Linux)."""
@@ -85,10 +84,10 @@ class Output:
         if select.select([], [self._fd], [], 0)[1]:
             return
         loop = asyncio.get_running_loop()
-        room: asyncio.Future[None] = loop.create_future()
+        room = asyncio.Event()
         with suppress(PermissionError):  # a file on a disk: it has room
-            loop.add_writer(self._fd, resolve, room, None)
+            loop.add_writer(self._fd, room.set)
             try:
-                await room
+                await room.wait()
             finally:
                 loop.remove_writer(self._fd)
