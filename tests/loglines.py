@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from telemetry.logs import json_lines
+
+
+def said_by(logger: str, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The messages of one module: pages and brokers' clients of other tests in this process log as well."""
+    return [record.getMessage() for record in caplog.records if record.name == logger]
 
 
 class Lines:

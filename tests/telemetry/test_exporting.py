@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.collector import Collector
+from tests.loglines import said_by
 from tests.needed import need_package
 from tests.telemetry.test_traces import SERVES
 from tests.tracing import recorded
@@ -52,7 +53,7 @@ def test_a_collector_that_takes_nothing_is_told_once_and_once_more_when_it_does(
             collector.status = status
             exporter.export(spans)
         exporter.shutdown()
-    down, back, down_again = [record.getMessage() for record in caplog.records]
+    down, back, down_again = said_by("telemetry.exporting", caplog)
     assert "spans don't reach the collector of traces" in down
     assert "400" in down
     assert "OTEL_EXPORTER_OTLP_ENDPOINT" in down

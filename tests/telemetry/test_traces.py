@@ -15,6 +15,7 @@ from bus.settings import Settings
 from telemetry import traces
 from telemetry.traces import begin
 from tests.collector import Collector
+from tests.loglines import said_by
 from tests.tracing import CALLER, PARENT, TRACE, context_of, recorded
 
 GARBAGE = ["", "nonsense", f"ff-{TRACE}-{CALLER}-01", PARENT.upper(), "x" * 500]
@@ -184,7 +185,7 @@ def test_without_the_packages_it_goes_on_and_the_log_tells_the_remedy(
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
     traces.set_up(Settings(otel_exporter_otlp_endpoint="http://127.0.0.1:1"), "router")
-    (line,) = caplog.messages
+    (line,) = said_by("telemetry.traces", caplog)
     assert line.startswith("No trace is exported: OTEL_EXPORTER_OTLP_ENDPOINT is set")
     assert line.endswith("pip install 'overspill[traces]', or unset it.")
     assert begin("route", PARENT, never).traceparent == PARENT
