@@ -18,6 +18,7 @@ from bridge.crew import Crew
 from bridge.endings import Endings, Tally
 from bridge.gate import Counts, Gate
 from bridge.pictures import Pictures
+from bridge.repeats import KEPT_S, KeptAnswers
 from bridge.shift import Memory, Shift
 from bridge.spending import last_word, restore
 from bridge.taken_home import taken_home
@@ -30,7 +31,7 @@ from bus.control import Cancel, read_command
 from bus.errors import BadInput, BusError, OverspillError
 from bus.problems import Problem
 from bus.rabbit import Bus, Delivery
-from bus.settings import Settings
+from bus.settings import MIB, Settings
 from bus.topology import CONTROL, shared
 from consumers.cancels import Cancels
 from telemetry.process import unless_set
@@ -82,7 +83,7 @@ class Bridge:
         self._pictures = Pictures(
             Blobs.of(settings), largest_inline=settings.max_image_bytes, link_s=settings.cloud_timeout_s
         )
-        self._memory = Memory()
+        self._memory = Memory(answers=KeptAnswers(settings.answers_kept_mib * MIB, min(KEPT_S, settings.blobs_kept_s)))
         self._cancels = Cancels()
         self._queue = TicketQueue(bus, self)
         self._crew: Crew | None = None
@@ -175,11 +176,11 @@ class Bridge:
 
     async def _begin(self, crew: Crew) -> None:
         # Without a cap nothing depends on what was spent; with one, nothing may go before it is known.
-        settings, tickets = self._settings, crew.shift.tickets.all()
+        settings, tickets, began_ms = self._settings, crew.shift.tickets.all(), now_ms()
         if settings.cloud_money_per_day is None and settings.cloud_jobs_per_minute is None:
-            self._aside.spawn(self._recall_spending(crew, tickets, insist=False))
+            self._aside.spawn(self._recall_spending(crew, tickets, began_ms, insist=False))
         else:
-            await self._recall_spending(crew, tickets, insist=True)
+            await self._recall_spending(crew, tickets, began_ms, insist=True)
         for ticket in await taken_home(self._bus, tickets, now_ms()):
             crew.shift.take_back(ticket)
         if crew is self._crew:  # the connection may be lost again by now
@@ -187,7 +188,7 @@ class Bridge:
             await crew.open()
             self._post_status()
 
-    async def _recall_spending(self, crew: Crew, tickets: list[Ticket], *, insist: bool) -> None:
+    async def _recall_spending(self, crew: Crew, tickets: list[Ticket], began_ms: int, *, insist: bool) -> None:
         """Count what bridges before us have spent, `tickets` for jobs that they sent included.
 
         `insist` ends only once that is known, or the shift is over.
@@ -195,7 +196,7 @@ class Bridge:
         whole_day = self._settings.cloud_money_per_day is not None
         while crew is self._crew:
             try:
-                status = await last_word(self._bus, now_ms(), whole_day=whole_day)
+                status = await last_word(self._bus, began_ms, us=self._name, whole_day=whole_day)
             except BusError as error:
                 why = f"what the overflow has cost so far is not known: {error}"
                 log.warning("%s", why)

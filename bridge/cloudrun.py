@@ -25,9 +25,9 @@ from bridge.service.computing import Computing, ComputingConfig, NotServed
 from bridge.service.faults import ALWAYS, HANDLED, on_error, on_surprise, problem_response
 from bridge.service.publishing import PubSubResults, Results
 from bridge.service.pushes import Pushes
-from bridge.service.uploads import Upload, read_body, read_upload
+from bridge.service.uploads import Upload, Uploads
 from bus.errors import BadInput, SetupError
-from bus.messages import Job
+from bus.messages import Job, check_one_picture
 from bus.problems import Kind, Problem, bad_field
 from bus.settings import MIB, Settings
 from bus.topology import OPERATIONS
@@ -58,6 +58,7 @@ class Service:
         """Without `results` nothing can be pushed. Raises SetupError when the settings leave a door open."""
         self._callers = Callers.of(settings)
         self._computing = computing
+        self._uploads = Uploads()
         self._most_bytes = settings.max_image_bytes
         kept_bytes = settings.answers_kept_mib * MIB
         self._pushes = None if results is None else Pushes(computing, claims, results, kept_bytes)
@@ -68,7 +69,7 @@ class Service:
             raise HTTPException(404, "Nothing is pushed here: OVERSPILL_CLOUD is not `pubsub`.")
         await self._callers.admit_push(request.headers)
         with self._computing.place():
-            parcel = await _parcel(request)
+            parcel = await self._parcel(request)
             with bound(ticket=parcel.ticket, trace=trace_of({**request.headers, **parcel.attributes})):
                 await _taken(self._pushes, parcel)
         return Response(status_code=204)
@@ -80,7 +81,7 @@ class Service:
         if operation not in OPERATIONS:
             raise BadInput(_unknown(f"{operation[:80]!r} is not an operation; there are {', '.join(OPERATIONS)}."))
         with self._computing.place(), bound(operation=operation, trace=trace_of(request.headers)):
-            job = _job(request, operation, await read_upload(request, self._most_bytes))
+            job = _job(request, operation, await self._uploads.upload(request, self._most_bytes))
             with hops.run(job, self._computing.vm, None) as span, bound(job=job.id):
                 kept = await self._run(job, request.headers.get("link"))
                 if (problem := problem_of(kept)) is not None:
@@ -106,14 +107,18 @@ class Service:
         told = {"operations": served.operations, "not_served": served.not_served, "slots": self._computing.slots}
         return JSONResponse(told, headers=ALWAYS)
 
+    async def _parcel(self, request: Request) -> Parcel:
+        try:
+            text = await self._uploads.body(request, PUSH_BYTES)
+            return await asyncio.to_thread(read_push, text) if len(text) > LARGE_BYTES else read_push(text)
+        except BadInput as error:
+            status = 413 if error.problem.type == Kind.TOO_MANY_BYTES.urn else 400
+            raise HTTPException(status, error.problem.detail) from None
 
-async def _parcel(request: Request) -> Parcel:
-    try:
-        text = await read_body(request, PUSH_BYTES)
-        return await asyncio.to_thread(read_push, text) if len(text) > LARGE_BYTES else read_push(text)
-    except BadInput as error:
-        status = 413 if error.problem.type == Kind.TOO_MANY_BYTES.urn else 400
-        raise HTTPException(status, error.problem.detail) from None
+    def drain(self) -> None:
+        """Take nothing more, and send away what has not begun, those included whose picture is still on its way."""
+        self._computing.drain()
+        self._uploads.stop()
 
 
 async def _taken(pushes: Pushes, parcel: Parcel) -> None:
@@ -125,6 +130,7 @@ async def _taken(pushes: Pushes, parcel: Parcel) -> None:
 
 def _job(request: Request, operation: str, upload: Upload) -> Job:
     headers = request.headers
+    check_one_picture(upload.body, headers.get("claim"))
     try:
         return Job.model_validate(
             {
@@ -155,9 +161,8 @@ def _unknown(detail: str) -> Problem:
     return Problem.of(Kind.UNKNOWN_OPERATION, detail, field="operation", remedy="GET /ready tells what is served here.")
 
 
-def build(settings: Settings, computing: Computing, claims: Claims, results: Results | None) -> Starlette:
-    """The application. Without `results` nothing can be pushed. Raises SetupError when a door would be left open."""
-    service = Service(settings, computing, claims, results)
+def build(service: Service) -> Starlette:
+    """The application."""
     routes = [
         Route("/push", service.push, methods=["POST"]),
         Route("/v1/{operation}", service.call, methods=["POST"]),
@@ -184,15 +189,14 @@ async def serve_until(stop: asyncio.Event, settings: Settings, results: Results 
     """
     machine, claims = Machine(), Claims.of(settings)
     computing = Computing(ComputingConfig.of(settings, machine.cores, machine.memory_bytes), claims)
-    server = _Server(
-        _config(metrics.measured(build(settings, computing, claims, results)), settings.job_timeout_s + SETTLE_S)
-    )
+    service = Service(settings, computing, claims, results)
+    server = _Server(_config(metrics.measured(build(service)), settings.job_timeout_s + SETTLE_S))
     # Loading takes seconds, and jobs that come meanwhile wait for it: a cold start is then paid once, not by a refusal.
     computing.load()
     try:
         serving = asyncio.create_task(server.serve([port]))
         await process.unless_set(stop, _over(serving))
-        computing.drain()
+        service.drain()
         server.should_exit = True
         await serving
     finally:
@@ -237,6 +241,7 @@ def serve_cloud(settings: Settings) -> None:
 
 
 async def _serve(stop: asyncio.Event, settings: Settings) -> None:
+    Callers.of(settings)  # who may call is settled before anybody can
     # Looking for credentials may ask the network.
     results = await asyncio.to_thread(PubSubResults, settings) if settings.cloud == "pubsub" else None
     try:

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bridge.checks import at_home
+from bridge.repeats import repeated
+from bus.answers import Answer, unreadable
 from bus.clock import now_ms
 from bus.errors import BusError, Disconnected, Refused, Unroutable
 from bus.events import JobEvent
-from bus.messages import Answer, Job, Message, cut, told_id_of, unreadable
+from bus.messages import Job, Message, told_id_of
 from bus.problems import Problem
 from bus.rabbit import Bus
-from bus.replies import bury, send_answer
+from bus.replies import Wait, bury, send_answer
 from bus.topology import CLOUD_KEY, JOBS_LANES
+from bus.wire import cut
 from telemetry.logs import about_message
 from telemetry.telling import tell
 
@@ -56,15 +59,18 @@ class Endings:
         if self._is_over:
             raise Disconnected("the shift is over")
 
-    async def answer(self, job: Job, answer: Answer, *, cost: float | None = None) -> JobEvent | None:
-        """Send an answer to who waits for it. A gone caller is counted, and his answer dropped."""
+    async def answer(self, job: Job, answer: Answer, *, wait: Wait | None = None) -> JobEvent | None:
+        """Send an answer to who waits for it. A gone caller is counted, and his answer dropped.
+
+        `wait` is called before each pause while his queue takes no more; what it raises is raised here.
+        """
         problem = answer.problem
-        told: dict[str, Any] = {name: getattr(answer, name) for name in ("vm", "waited_ms", "ran_ms")} | {"cost": cost}
+        told: dict[str, Any] = {name: getattr(answer, name) for name in ("vm", "waited_ms", "ran_ms", "cost")}
         if problem is not None:
             told |= {"problem": problem.slug, "reason": problem.detail}
         try:
             self._check()
-            await send_answer(self._bus, answer.to_message(job.reply_to or ""))
+            await send_answer(self._bus, answer.to_message(job.reply_to or ""), wait)
         except Disconnected:
             return None
         except Unroutable as error:
@@ -75,15 +81,24 @@ class Endings:
         self.tally.answered += 1
         return event(job, "done" if problem is None else "failed", **told)
 
-    async def refuse(self, job: Job, problem: Problem, **headers: Any) -> JobEvent | None:
-        """Answer a job with a problem."""
-        return await self.answer(job, Answer.refusal(job, problem, attempt=job.attempt, **headers))
+    async def refuse(self, job: Job, problem: Problem, *, wait: Wait | None = None, **headers: Any) -> JobEvent | None:
+        """Answer a job with a problem; `wait` as for `answer`."""
+        return await self.answer(job, Answer.refusal(job, problem, attempt=job.attempt, **headers), wait=wait)
 
-    async def hand_home(self, job: Job, reason: str) -> JobEvent | None:
-        """Give a job back to the router, as if it had not been placed but for its history."""
+    async def again(self, job: Job, answer: Answer) -> JobEvent | None:
+        """Answer a repeat as the first such job; the event tells nothing of the run, which is counted once."""
+        told = await self.answer(job, repeated(answer, job))
+        return None if told is None else told.model_copy(update={"waited_ms": None, "ran_ms": None})
+
+    async def hand_home(self, job: Job, reason: str, problem: str | None = None) -> JobEvent | None:
+        """Give a job back to the router, as if it had not been placed but for its history.
+
+        One that had its attempt in the cloud has a `problem`, its slug: the attempt counts then.
+        """
         log.info("job %s goes home: %s", job.id, reason)
         # By its history the router knows where it comes from, and keeps it out of the cloud for some seconds.
-        back = at_home(job.failed(at_ms=now_ms(), vm=CLOUD_KEY, reason=reason))
+        told = job.failed(at_ms=now_ms(), vm=CLOUD_KEY, reason=reason, problem=problem)
+        back = at_home(told) if problem is None else told
         while True:
             # To the lanes, where no client sends: what a job tells there of its attempts is believed.
             message = back.to_message(job.operation, now_ms())

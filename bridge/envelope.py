@@ -11,9 +11,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bus.answers import Answer
 from bus.errors import BadInput
-from bus.messages import CLAIM, MOST, Answer, Job, ShortStr, cut
+from bus.messages import CLAIM, Job
 from bus.problems import bad_field
+from bus.wire import MOST, ShortStr, cut
 
 ATTRIBUTE_BYTES: Final = 1024
 """The most a value may have on Pub/Sub; longer text goes on under `name.1`, `name.2`."""
@@ -112,6 +114,12 @@ def returned_parcel(parcel: Parcel, reason: str) -> Parcel:
     """A job that this service can't serve, on its way home as it came, so that a VM may run it."""
     ours = {name: value for name, value in parcel.attributes.items() if not name.startswith(RESERVED)}
     return Parcel(parcel.body, {**ours, **_spread({"kind": "returned", "reason": reason})})
+
+
+def served_elsewhere(parcel: Parcel, reason: str) -> Parcel:
+    """A job on its way home, of an operation that is served all the same: others of it may be sent."""
+    back = returned_parcel(parcel, reason)
+    return Parcel(back.body, {**back.attributes, "served": "yes"})
 
 
 _Ms = Annotated[int, Field(ge=0, le=MOST)]

@@ -13,11 +13,12 @@ from bridge.cloud import CloudDown, Unsendable
 from bridge.endings import event
 from bridge.envelope import job_parcel
 from bridge.pictures import Stowed
+from bridge.repeats import Followers
 from bridge.shift import Shift
 from bridge.tasks import Tasks
 from bridge.ticket_queue import TicketQueue
 from bridge.tickets import Ticket, due_ms
-from bridge.turns import Go, Join, Settle, Turns
+from bridge.turns import Again, Follow, Go, Join, Settle, Turns
 from bus.blobs import BlobsDown
 from bus.clock import now_ms
 from bus.errors import BadInput, BusError, Disconnected
@@ -51,6 +52,7 @@ class Forwarder:
         self._in_hand = Tasks()
         self._consumer: Consumer | None = None
         self._turns = Turns(shift, cancels)
+        self._followers: Followers[Delivery] = Followers()
         self._closed = False
 
     async def open(self, most: int) -> None:
@@ -79,8 +81,10 @@ class Forwarder:
         await self._in_hand.cancel()
 
     def look(self) -> None:
-        """There may be room in the cloud now, or no hope of it."""
+        """There may be room in the cloud now, or no hope of it, and what others follow may have ended."""
         self._turns.look()
+        for delivery in self._followers.freed(self._shift.tickets.has):
+            self._shift.requeue(delivery)  # to be judged with its picture again
 
     def _on_delivery(self, delivery: Delivery) -> None:
         self._in_hand.spawn(self._take(delivery))
@@ -109,27 +113,31 @@ class Forwarder:
                 shift.ack(delivery)
             case Join(ticket):
                 shift.tickets.hold(ticket, _bare(delivery))
-            case Go(before):
+            case Follow(key):
+                if not self._followers.add(key, _bare(delivery)):
+                    await self._end(delivery, job, GoHome("as many repeats of jobs in the cloud wait here as may"))
+            case Go(before, key):
                 span = hops.overflow(job)
                 job = span.carried_by(job)
                 with span:
-                    logs.bind(job=job.id, trace=job.traceparent)
-                    await self._send(delivery, job, self._ticket(job, before), span, is_new=before is None)
-            case Wait(reason):
-                await self._end(delivery, job, GoHome(reason))
+                    ticket = self._ticket(job, before, key)
+                    logs.bind(job=job.id, trace=job.traceparent, ticket=ticket.number)
+                    await self._send(delivery, job, ticket, span, is_new=before is None)
             case _:
                 await self._end(delivery, job, what)
 
-    async def _end(self, delivery: Delivery, job: Job, why: Refuse | Bury | GoHome) -> None:
+    async def _end(self, delivery: Delivery, job: Job, why: Refuse | Again | Bury | GoHome | Wait) -> None:
         endings = self._shift.endings
         before = self._shift.tickets.of_placement(job.placement)
         ticket = None if before is None else self._shift.tickets.take(before.number)
         match why:
             case Refuse(problem):
                 ending = endings.refuse(job, problem)
+            case Again(answer):
+                ending = endings.again(job, answer)
             case Bury(reason):
                 ending = endings.bury(job, reason)
-            case GoHome(reason):
+            case GoHome(reason) | Wait(reason):
                 if job.site == "local":
                     log.error("job %s is kept on local machines and came to the bridge: not sent", job.id)
                 ending = endings.hand_home(job, reason)
@@ -151,6 +159,7 @@ class Forwarder:
         self._shift.bus.reject(delivery, requeue=False)
         if ticket is not None:
             self._shift.void(ticket)
+            self._shift.on_change()
 
     def _over(
         self, delivery: Delivery, placement: str | None, told: JobEvent | None, ticket: Ticket | None = None
@@ -165,7 +174,7 @@ class Forwarder:
         else:
             self._shift.end(ticket, told)
 
-    def _ticket(self, job: Job, before: Ticket | None) -> Ticket:
+    def _ticket(self, job: Job, before: Ticket | None, key: str) -> Ticket:
         """The job's ticket, in flight from here on: nothing has been awaited since the gate let it through."""
         shift, sent_ms = self._shift, now_ms()
         cost = shift.gate.budget.estimate(job.operation, len(job.body))
@@ -179,6 +188,7 @@ class Forwarder:
             bytes=len(job.body),
             cost=cost,
             claim=before.claim if before else None,
+            key=key,
         )
         shift.tickets.send(ticket)
         shift.on_change()  # routers are to know at once when it was the last for which there is room

@@ -59,8 +59,9 @@ class Recalls:
             await self._refuse(ticket, span.carried_by(ticket.job), problem, ran_in_vain=ran_in_vain)
 
     async def _refuse(self, ticket: Ticket, job: Job, problem: Problem, *, ran_in_vain: bool) -> None:
+        cost = self._shift.cost_in_vain(ticket) if ran_in_vain else ticket.cost
         try:
-            told = await self._shift.endings.refuse(job, problem, route="cloud")
+            told = await self._shift.endings.refuse(job, problem, route="cloud", cost=cost)
         except Exception:
             self._shift.tickets.put_back(ticket.number)  # it is overdue at the next tick again
             raise

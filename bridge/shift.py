@@ -10,13 +10,14 @@ from bridge.cloud import Cloud
 from bridge.endings import Endings
 from bridge.gate import Gate
 from bridge.pictures import Pictures
+from bridge.repeats import KeptAnswers
 from bridge.tickets import Lately, Ticket, Tickets
+from bus.answers import unreadable
 from bus.clock import now_ms
 from bus.events import JobEvent
-from bus.messages import unreadable
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Delivery
-from telemetry.logs import about
+from telemetry.logs import about, bound
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class Memory:
     """Numbers and placements of jobs that have ended."""
     sent: Lately = field(default_factory=Lately)
     """Placements that a cloud which keeps what it has taken has for sure."""
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
+    """For repeats of what was answered lately."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,7 +69,8 @@ class Shift:
         """A job has ended, as the broker has confirmed: settle all that was kept for it, and tell."""
         self.moved_s = time.monotonic()
         self._settle(ticket)
-        self.endings.post(told)
+        with bound(ticket=ticket.number):
+            self.endings.post(told)
         self.on_change()
 
     def void(self, ticket: Ticket) -> None:
@@ -104,6 +108,11 @@ class Shift:
         else:
             self._withheld.append(delivery)
 
+    def requeue(self, delivery: Delivery) -> None:
+        """Have a delivery come again; while acks have to wait it does so when the connection ends."""
+        if self._withheld is None:
+            self.bus.reject(delivery, requeue=True)
+
     def withhold(self) -> None:
         """Settle nothing until `release`."""
         self._withheld = []
@@ -137,11 +146,13 @@ class Shift:
         self.undecided(ticket)
 
     def ran_in_vain(self, ticket: Ticket, runs: int = 1) -> None:
-        """A job came to no answer: book what so many runs of it may have cost, as long as it was there."""
-        budget = self.gate.budget
+        """A job came to no answer: book what so many runs of it may have cost."""
+        self.gate.budget.corrected(ticket.cost, self.cost_in_vain(ticket, runs), ticket.sent_ms / 1000)
+
+    def cost_in_vain(self, ticket: Ticket, runs: int = 1) -> float:
+        """US dollars that so many runs of a job may have cost that came to no answer, as long as it was there."""
         ran_s = min(there_s(ticket), runs * self.longest_run_s)
-        cost = max(ticket.cost, budget.cost(ran_s, ticket.bytes))
-        budget.corrected(ticket.cost, cost, ticket.sent_ms / 1000)
+        return round(max(ticket.cost, self.gate.budget.cost(ran_s, ticket.bytes)), 9)
 
 
 def there_s(ticket: Ticket) -> float:

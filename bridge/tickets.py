@@ -8,9 +8,10 @@ from typing import Final, Generic, TypeVar
 from pydantic import Field, ValidationError
 
 from bus.errors import BadInput
-from bus.messages import CLAIM, MOST, Job, Message, WireModel
+from bus.messages import CLAIM, Job, Message
 from bus.problems import bad_field
 from bus.topology import CLOUD_TICKETS
+from bus.wire import MOST, WireModel
 
 NUMBER: Final = r"^[0-9a-f]{32}$"
 REMEMBERED: Final = 20_000
@@ -34,6 +35,7 @@ class _Told(WireModel):
     claim: str | None = Field(
         None, pattern=CLAIM, description="Where we put the picture for the cloud to fetch; to be removed in the end."
     )
+    key: str | None = Field(None, pattern=r"^[0-9a-f]{40}$", description="What a repeat of the job is known by.")
 
 
 class Ticket(_Told):
@@ -131,6 +133,10 @@ class Tickets(Generic[D]):
         """The ticket under which this placement of a job is in the cloud, taken or not."""
         tickets = chain(self._there.values(), self._ending.values())
         return next((t for t in tickets if placement is not None and t.job.placement == placement), None)
+
+    def has(self, key: str) -> bool:
+        """Whether a job that is the same as another, by its `key`, is in the cloud, its ticket taken or not."""
+        return any(ticket.key == key for ticket in chain(self._there.values(), self._ending.values()))
 
     def all(self) -> list[Ticket]:
         """The tickets of all jobs in the cloud."""

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.checks import Bury, GoHome, Refuse, Wait, check
 from bridge.shift import Shift
 from bridge.tickets import Ticket
+from bus.answers import Answer
 from bus.clock import now_ms
 from bus.messages import Job
+from consumers.answers import identity
 from consumers.cancels import Cancels
 
 WAIT_S: Final = 5.0
@@ -34,13 +36,31 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """It is a repeat of a job that was answered so."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """It is a repeat of a job that is in the cloud, to be judged once that has ended; `key` is what both are."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Go:
-    """Send it; `before` is its ticket, when a bridge got as far as that without acking the job."""
+    """Send it; `before` is its ticket, when a bridge got as far as that without acking the job.
+
+    `key` is what a repeat of it is known by.
+    """
 
     before: Ticket | None
+    key: str = field(default="", compare=False)
 
 
-Next = Refuse | Bury | GoHome | Wait | Settle | Join | Go
+Next = Refuse | Bury | GoHome | Wait | Settle | Join | Again | Follow | Go
 
 
 class Turns:
@@ -62,19 +82,20 @@ class Turns:
 
         Nothing is awaited after the judgement, so a job may be counted as sent before the next is judged.
         """
-        what = self._judge(job)
+        key = identity(job)
+        what = self._judge(job, key)
         must_wait = isinstance(what, Wait) or (isinstance(what, Go) and self._turn.locked())
         if not must_wait or self._waiting >= MOST:
             return what
         self._waiting += 1
         try:
-            return await self._in_turn(job, time.monotonic())
+            return await self._in_turn(job, key, time.monotonic())
         finally:
             self._waiting -= 1
 
-    async def _in_turn(self, job: Job, came_s: float) -> Next:
+    async def _in_turn(self, job: Job, key: str, came_s: float) -> Next:
         async with self._turn:
-            while isinstance(what := self._judge(job), Wait) and await self._stirs(came_s):
+            while isinstance(what := self._judge(job, key), Wait) and await self._stirs(came_s):
                 pass
         return what
 
@@ -91,7 +112,7 @@ class Turns:
             await asyncio.wait_for(self._stirred.wait(), min(left_s, LOOK_S))
         return True
 
-    def _judge(self, job: Job) -> Next:
+    def _judge(self, job: Job, key: str) -> Next:
         """What is to be done with a job at this moment."""
         shift = self._shift
         before = shift.tickets.of_placement(job.placement)
@@ -99,17 +120,23 @@ class Turns:
             return Settle()
         if before is not None and (shift.tickets.is_ending(before.number) or not shift.cloud.keeps):
             return Join(before)
-        return self._why_not(job, before) or Go(before)
+        now = now_ms()
+        why = check(job, now, cancelled=self._cancels.cover(job, now))
+        if isinstance(why, Bury | GoHome):
+            return why
+        # As on a VM, a repeat is answered as its first run is, even when it comes too late to be run itself.
+        kept = shift.memory.answers.get(key, time.monotonic())
+        if kept is not None:
+            return Again(kept)
+        if why is None and before is None and shift.tickets.has(key):
+            return Follow(key)
+        return why or self._held_back(job, before) or Go(before, key)
 
     def _is_dealt_with(self, job: Job) -> bool:
         memory = self._shift.memory
         return job.placement in memory.ended or (self._shift.cloud.keeps and job.placement in memory.sent)
 
-    def _why_not(self, job: Job, before: Ticket | None) -> Refuse | Bury | GoHome | Wait | None:
-        now = now_ms()
-        why = check(job, now, cancelled=self._cancels.cover(job, now))
-        if why is not None:
-            return why
+    def _held_back(self, job: Job, before: Ticket | None) -> GoHome | Wait | None:
         in_flight = len(self._shift.tickets) - (before is not None)
         gate = self._shift.gate
         size = len(job.body) if job.claim is None else None

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from bus import asyncapi_messages, topology
 from bus.asyncapi_messages import Document
 from bus.events import EVENT_LIVES_MS, BridgeStatus, JobEvent, VmEvent
-from bus.messages import JSON
+from bus.wire import JSON
 
 BINDING: Final = "0.3.0"
 _EXCHANGES: Final = {exchange.name: exchange for exchange in topology.shared().exchanges}

@@ -5,11 +5,13 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from bus.answers import AnswerHeaders
 from bus.control import Cancel, Drain, Pause
 from bus.event_examples import EXAMPLES
 from bus.events import BridgeStatus, Heartbeat, JobEvent, RouterStatus, VmEvent
-from bus.messages import JSON, AnswerHeaders, HopHeaders, JobHeaders
+from bus.messages import HopHeaders, JobHeaders
 from bus.problems import PROBLEM_JSON, Kind, Problem
+from bus.wire import JSON
 
 Document = dict[str, Any]
 Models = dict[str, tuple[type[BaseModel], str]]

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bus.errors import BadInput
-from bus.messages import ANONYMOUS, JSON, MOST, Message, ShortStr, WireModel
+from bus.messages import ANONYMOUS, Message
 from bus.problems import bad_field
 from bus.topology import OPERATIONS, VM_NAME
+from bus.wire import JSON, MOST, ShortStr, WireModel
 
 Operation = Literal["sketch", "remove-background", "caption"]
 assert Operation.__args__ == OPERATIONS  # type: ignore[attr-defined]  # noqa: S101 (one list, told twice to mypy)

@@ -1,10 +1,17 @@
 """Copies of models with other values, in a quarter of the time that `model_copy` takes. Pure."""
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
 M = TypeVar("M", bound=BaseModel)
+
+# What a model is made of. Frozen, it refuses to be assigned to, and `object`, asked to do it, looks these up each time.
+_values, _fields_set, _extra, _private = (
+    BaseModel.__dict__[name].__set__
+    for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
+_new: Final = object.__new__
 
 
 def like(template: M, **changes: Any) -> M:
@@ -12,9 +19,9 @@ def like(template: M, **changes: Any) -> M:
 
     It counts the same fields as set that the template does.
     """
-    copy = object.__new__(type(template))
-    object.__setattr__(copy, "__dict__", {**template.__dict__, **changes})
-    object.__setattr__(copy, "__pydantic_fields_set__", template.__pydantic_fields_set__)
-    object.__setattr__(copy, "__pydantic_extra__", None)
-    object.__setattr__(copy, "__pydantic_private__", None)
+    copy = _new(type(template))
+    _values(copy, template.__dict__ | changes)
+    _fields_set(copy, template.__pydantic_fields_set__)
+    _extra(copy, None)
+    _private(copy, None)
     return copy

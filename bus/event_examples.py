@@ -38,6 +38,7 @@ EXAMPLES: Final[dict[str, AnyEvent]] = {
         attempt=1,
         placement="0f9d2c41",
         waited_ms=12,
+        sent_ms=_AT_MS - 1000,
         pixels=2_073_600,
         bytes=412_345,
         priority=5,

@@ -3,14 +3,25 @@
 Times named `_ms` are milliseconds since the Unix epoch, `_s` seconds.
 """
 
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
+from bus.attempts import HISTORY_REASON
 from bus.errors import BadInput
-from bus.messages import ANONYMOUS, JSON, MOST, Message, ShortStr, WireModel, cut
+from bus.messages import ANONYMOUS, LONGEST_USER, Message
 from bus.problems import bad_field
 from bus.topology import VM_NAME
+from bus.wire import JSON, MOST, SHORT_BYTES, ShortStr, WireModel, cut
 
 RECEIPT_BYTES = 1024
 """The most a job's event takes as JSON; a receipt leaves out its last candidates to fit."""
@@ -20,9 +31,10 @@ its messages all the same."""
 MOST_SLOTS = 4096
 """The most slots, and jobs held, that a VM is believed to have."""
 MOST_VMS = 65_536
-_FEW = 64
+"""VMs that a router says are out of use, at the most."""
 MOST_LOST = 64
 """VMs that a router says it has lost, at the most."""
+_FEW = 64
 """The most of anything there is one of for each operation, setting or candidate."""
 
 
@@ -36,6 +48,26 @@ Seconds = Annotated[float, Field(ge=0)]
 PassedMs = Annotated[Count, BeforeValidator(_not_below_zero)]
 """Milliseconds between the clocks of two machines: where they disagree, none have passed."""
 FewNames = Annotated[tuple[ShortStr, ...], Field(max_length=_FEW)]
+
+
+# A caller chooses much of what is told of his job, and must not push everybody else's steps out of the history: what is
+# longer is cut.
+_Name = Annotated[
+    Annotated[str, Field(max_length=SHORT_BYTES // 4)] | Annotated[str, AfterValidator(cut)],
+    Field(union_mode="left_to_right"),  # the usual, short ones never leave pydantic's own code
+    WithJsonSchema({"type": "string", "maxLength": SHORT_BYTES}),
+]
+_User = Annotated[
+    Annotated[str, Field(max_length=LONGEST_USER)] | Annotated[str, AfterValidator(itemgetter(slice(LONGEST_USER)))],
+    Field(union_mode="left_to_right"),
+    WithJsonSchema({"type": "string", "maxLength": LONGEST_USER}),
+]
+_Reason = Annotated[
+    Annotated[str, Field(max_length=HISTORY_REASON)]
+    | Annotated[str, AfterValidator(itemgetter(slice(HISTORY_REASON)))],
+    Field(union_mode="left_to_right"),
+    WithJsonSchema({"type": "string", "maxLength": HISTORY_REASON}),
+]
 
 
 class Heartbeat(WireModel):
@@ -107,16 +139,20 @@ class JobEvent(WireModel):
 
     kind: Literal["job"] = "job"
     state: JobState
-    job: str
-    operation: str
-    user: str = ANONYMOUS
+    job: _Name
+    operation: _Name
+    user: _User = ANONYMOUS
     at_ms: Count
-    vm: str | None = None
+    vm: _Name | None = None
     route: Literal["vm", "cloud"] | None = None
     attempt: Count | None = None
     placement: str | None = Field(None, description="Which placement of the job, when it was placed.")
     waited_ms: PassedMs | None = None
     ran_ms: Count | None = None
+    sent_ms: Count | None = Field(
+        None,
+        description="When its caller says it was sent, in whole seconds by the caller's clock; told with `routed`.",
+    )
     pixels: Count | None = None
     bytes: Count | None = Field(None, description="The picture's size, where it is in the message.")
     priority: int | None = Field(None, ge=0, le=9)
@@ -124,8 +160,8 @@ class JobEvent(WireModel):
     replays: Count | None = Field(
         None, description="How often it was sent again out of the dead queue, this time included; told with `replayed`."
     )
-    reason: str | None = None
-    problem: str | None = Field(None, description="The problem's slug.")
+    reason: _Reason | None = None
+    problem: _Name | None = Field(None, description="The problem's slug.")
     place: int | None = Field(None, ge=1, le=MOST, description="Place in line, 1 is next; of a job that waits.")
     eta_s: tuple[Seconds, Seconds] | None = Field(
         None, description="Seconds to its end, from when to when; nine of ten jobs should end within."

@@ -1,6 +1,6 @@
 """Every error answer overspill can give, as one catalogue (RFC 9457 problem details)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from reprlib import Repr
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ class Kind(Enum):
         "unknown-operation", 404, "No such operation", "Publish with the name of an operation as the routing key."
     )
     BAD_FIELD = _Entry(
-        "bad-field", 422, "A property, header or parameter is wrong", "Correct the named field and send the job again."
+        "bad-field", 422, "A property, header or parameter is wrong", "Correct the named field and send it again."
     )
     EMPTY_IMAGE = _Entry(
         "empty-image", 400, "The image is empty", "Send the image's bytes as the message body, with no wrapper."
@@ -155,10 +155,16 @@ class Problem(BaseModel):
         return self.model_dump_json(exclude_none=True).encode()
 
 
-def bad_field(error: ValidationError, where: str = "", names: Mapping[str, str] | None = None) -> Problem:
+def bad_field(
+    error: ValidationError,
+    where: str = "",
+    names: Mapping[str, str] | None = None,
+    secrets: Collection[str] = frozenset(),
+) -> Problem:
     """The first fault of a pydantic error as a problem that names its field.
 
     `where` is put before the field's own name, as in `params.quality`; `names` gives fields the name the sender knows.
+    Of a field among `secrets` its value is not told.
     """
     first = error.errors(include_url=False)[0]
     name = ".".join([where, *((names or {}).get(str(part), str(part)) for part in first["loc"])]).strip(".") or "body"
@@ -166,8 +172,14 @@ def bad_field(error: ValidationError, where: str = "", names: Mapping[str, str] 
     limit = next((v for k, v in bounds.items() if k in {"ge", "le", "gt", "lt", "min_length", "max_length"}), None)
     said = first["msg"].removeprefix("Value error, ")
     # Of a missing field pydantic gives what surrounds it, image and all.
-    given = "" if first["type"] == "missing" else f" (given {_SHORTLY.repr(first['input'])})"
+    given = "" if first["type"] == "missing" or name in secrets else f" (given {_SHORTLY.repr(first['input'])})"
     return Problem.of(Kind.BAD_FIELD, f"{name}: {said}{given}.", field=name, limit=limit)
+
+
+def too_many_pixels(width: int, height: int, most: int) -> Problem:
+    """The problem of a picture of more than `most` pixels, to the pixel: a rounded figure may look like the limit."""
+    detail = f"It is {width:,} x {height:,} pixels, {width * height:,} in all; at most {most:,} are taken."
+    return Problem.of(Kind.TOO_MANY_PIXELS, detail, limit=most)
 
 
 class _Shortly(Repr):

@@ -9,7 +9,6 @@ import os
 import socket
 import sys
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +24,7 @@ from pydantic_settings import (
 from bus.errors import SetupError
 from bus.page_settings import PageSettings
 from bus.problems import bad_field
+from bus.service_addresses import check_address, services_of
 from bus.telemetry_settings import TelemetrySettings
 from bus.topology import OPERATIONS, vm_queue
 
@@ -33,6 +33,8 @@ NAMED_BY_OTHERS = frozenset(
     {"AMQP_URL", "PUBSUB_EMULATOR_HOST", "PORT", "K_SERVICE", "K_REVISION", "OTEL_EXPORTER_OTLP_ENDPOINT"}
 )
 """Variables that others named; all the rest have our prefix."""
+_SECRET = frozenset({"AMQP_URL", "service_token", "page_oidc_secret"})
+"""What no complaint repeats the value of."""
 
 
 def _beside_the_environment() -> Path:
@@ -157,7 +159,7 @@ class Settings(PageSettings, TelemetrySettings):
         description="Wait for the cloud's answer, seconds; then the job is answered with a problem.",
     )
     cloud_deliveries: int = Field(
-        10, ge=5, le=100, description="Pushes of a job before Pub/Sub gives it up; the bridge then answers for it."
+        10, ge=5, le=100, description="Pushes of a job before Pub/Sub gives it up; it then goes home to the VMs, once."
     )
     cloud_jobs_per_minute: int | None = Field(
         None, ge=0, description="Jobs that may overflow in a minute. Unset: any number."
@@ -205,7 +207,9 @@ class Settings(PageSettings, TelemetrySettings):
     job_timeout_s: float = Field(60.0, gt=0, description="Longest run of one job, seconds.")
     max_attempts: int = Field(3, ge=1, le=100, description="Placements of a job before it is answered with a problem.")
     answers_kept_mib: int = Field(
-        64, ge=0, description="Memory a VM spends on its latest answers, to give a repeated job id the same one, MiB."
+        64,
+        ge=0,
+        description="Memory a VM, or the bridge, spends on its latest answers, to give a repeat the same one, MiB.",
     )
 
     @field_validator("vm_name")
@@ -213,6 +217,14 @@ class Settings(PageSettings, TelemetrySettings):
     def _usable_in_a_key(cls, name: str) -> str:
         vm_queue(name)
         return name
+
+    @field_validator("service_token", mode="before")
+    @classmethod
+    def _fits_a_header(cls, token: Any) -> Any:
+        token = token.strip() if isinstance(token, str) else token  # of the line break that a file ends with
+        if isinstance(token, str) and not all("!" <= character <= "~" for character in token):
+            raise ValueError("must be printable ASCII without spaces, to be sent in a header")
+        return token
 
     @field_validator("operations", mode="before")
     @classmethod
@@ -223,6 +235,13 @@ class Settings(PageSettings, TelemetrySettings):
     @classmethod
     def _addresses(cls, value: Any) -> Any:
         return services_of(value) if isinstance(value, str) else value
+
+    @field_validator("cloud_services")
+    @classmethod
+    def _callable(cls, services: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        for _, url in services:
+            check_address(url)
+        return services
 
     @field_validator("user_weights", mode="before")
     @classmethod
@@ -262,28 +281,6 @@ def _pair(part: str) -> tuple[str, str]:
     return user.strip(), weight.strip()
 
 
-def services_of(text: str) -> tuple[tuple[str, str], ...]:
-    """The cloud services in `sketch=https://a.example,https://all.example`. Raises ValueError when it names none."""
-    return tuple(_service(part) for part in text.split(",") if part.strip())
-
-
-def services_text(services: Iterable[tuple[str, str]]) -> str:
-    """The other way: cloud services as the setting is written."""
-    return ",".join(f"{operation}={url}" if operation else url for operation, url in services)
-
-
-def _service(part: str) -> tuple[str, str]:
-    """(operation, address); the operation is empty where the address serves all."""
-    operation, separator, url = part.strip().partition("=")
-    if not separator or operation.startswith(("http://", "https://")):
-        operation, url = "", part.strip()
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("must look like https://all.example or sketch=https://a.example,caption=https://b.example")
-    if operation and operation not in OPERATIONS:
-        raise ValueError(f"names no operation: {operation!r}; there are {', '.join(OPERATIONS)}")
-    return operation, url.rstrip("/")
-
-
 def _vm_name(hostname: str) -> str:
     kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in hostname.lower()).strip("-")
     return kept[:63].strip("-") or "vm"
@@ -299,7 +296,7 @@ def load(**overrides: Any) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SetupError(f"{named or 'overspill.toml'} is not TOML: {error}. See docs/settings.md.") from None
     except ValidationError as error:
-        problem = bad_field(error)
+        problem = bad_field(error, secrets=_SECRET)
         name = (problem.field or "").upper()
         name = name if name in NAMED_BY_OTHERS else f"OVERSPILL_{name}"
         raise SetupError(f"{name} is wrong: {problem.detail} See docs/settings.md.") from None

@@ -5,6 +5,7 @@ Durable quorum queues carry work; nothing here is deprecated in RabbitMQ 4, all 
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 OPERATIONS = ("sketch", "remove-background", "caption")
@@ -68,6 +69,7 @@ class Topology:
     bindings: tuple[Binding, ...] = ()
 
 
+@lru_cache(4096)  # asked for with each job, of the same few names
 def vm_queue(name: str) -> str:
     """The queue, and the routing key on `vms`, of the VM called `name`.
 

@@ -6,7 +6,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from bus.messages import Answer, Job
+from bus.answers import Answer
+from bus.messages import Job
 from bus.problems import PROBLEM_JSON, Kind, Problem
 
 ENTRY_BYTES: Final = 1024

@@ -1,6 +1,7 @@
 """How a job's attempts are counted and told on a VM. Pure."""
 
-from bus.messages import HISTORY_KEPT, Job
+from bus.attempts import HISTORY_KEPT
+from bus.messages import Job
 
 
 def taken_back(job: Job, times: int, vm: str, now_ms: int) -> Job:

@@ -8,12 +8,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
+from bus.answers import Answer, unreadable
 from bus.clock import now_ms
-from bus.errors import Disconnected, Refused
+from bus.errors import Disconnected, Refused, Unroutable
 from bus.events import JobEvent
-from bus.messages import Answer, Job, unreadable
+from bus.messages import Job
 from bus.problems import Problem
 from bus.rabbit import Bus, Delivery
 from bus.replies import bury, send_answer
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 LOST = "the connection was lost, and the job comes again"
 
 _F = TypeVar("_F", bound="asyncio.Future[Any]")
+_Publish: TypeAlias = "asyncio.Future[None]"
+_End = Literal["done", "failed", "unanswerable"]
 _Told = Literal["running", "done", "failed", "retried", "unanswerable"]
 
 
@@ -94,38 +97,55 @@ class Settlement:
     def _answer(self, held: Held, kept: Kept, *, buried: bool) -> None:
         job, problem = held.job, problem_of(kept)
         answer = Answer.to(job, content_type=kept.content_type, body=kept.body, **kept.headers)
-        if buried and problem is not None:
-            self._bury(held, problem.detail)
+        letter = self._bury(held, problem.detail) if buried and problem is not None else None
         if not job.reply_to:
             slug = problem.slug if problem is not None else None
             held.span.end("the job names no reply_to")
-            self._settle(held, "unanswerable", reason="the job names no reply_to", problem=slug, **_times(job, kept))
+            told = {"reason": "the job names no reply_to", "problem": slug, **_times(job, kept)}
+            self._end(held, letter, "unanswerable", told)
             return
         sent = send_answer(self._bus, answer.to_message(job.reply_to))
-        self._when_confirmed(sent, partial(self._answered, held, kept, problem))
+        self._when_confirmed(sent, partial(self._answered, held, kept, problem, letter))
 
     def _when_confirmed(self, sent: "asyncio.Future[None]", then: "Callable[[asyncio.Future[None]], object]") -> None:
         sent.add_done_callback(then)
         keep(sent, self._unconfirmed)
 
-    def _answered(self, held: Held, kept: Kept, problem: Problem | None, sent: "asyncio.Future[None]") -> None:
+    def _answered(
+        self, held: Held, kept: Kept, problem: Problem | None, letter: "_Publish | None", sent: "_Publish"
+    ) -> None:
         error = sent.exception()
         held.span.end(_fault(error, problem), ran_ms=kept.headers.get("ran_ms"))
         if isinstance(error, Disconnected):
             return  # the broker delivers the job again; the answer is kept for that
-        if isinstance(error, Refused):
-            self._bury(held, f"the answer could not be delivered: {error}")
+        if isinstance(error, Refused) and letter is None:
+            letter = self._bury(held, f"the answer could not be delivered: {error}")
         told = _times(held.job, kept)
         if error is not None:
-            self._settle(held, "unanswerable", reason=str(error), **told)
+            self._end(held, letter, "unanswerable", {"reason": str(error), **told})
         elif problem is not None:
-            self._settle(held, "failed", reason=problem.detail, problem=problem.slug, **told)
+            self._end(held, letter, "failed", {"reason": problem.detail, "problem": problem.slug, **told})
         else:
-            self._settle(held, "done", **told)
+            self._end(held, letter, "done", told)
 
-    def _bury(self, held: Held, reason: str) -> None:
+    def _bury(self, held: Held, reason: str) -> "_Publish":
         # The job as it is told here: with every attempt in its history, those that ended on this VM included.
-        bury(self._bus, held.job.to_message(held.delivery.message.routing_key, now_ms()), reason)
+        return bury(self._bus, held.job.to_message(held.delivery.message.routing_key, now_ms()), reason)
+
+    def _end(self, held: Held, letter: "_Publish | None", state: _End, told: dict[str, Any]) -> None:
+        """Settle a job; one that leaves a letter once that is in the dead queue."""
+        if letter is None:
+            self._settle(held, state, **told)
+        else:
+            self._when_confirmed(letter, partial(self._kept, held, state, told))
+
+    def _kept(self, held: Held, state: _End, told: dict[str, Any], letter: "_Publish") -> None:
+        error = letter.exception()
+        if error is None or (state == "failed" and not isinstance(error, Disconnected)):
+            # A dead queue that takes no more must not hold up this VM: the job's caller has been answered.
+            self._settle(held, state, **told)
+        elif not isinstance(error, Disconnected):
+            self._bus.reject(held.delivery, requeue=True)  # else nobody would ever see it again
 
     def hand_back(
         self, held: Held, job: Job, reason: str, *, problem: str | None = None, ran_ms: int | None = None
@@ -163,12 +183,12 @@ class Settlement:
 
     def _refused(self, delivery: Delivery, answered: bool, sent: "asyncio.Future[None]") -> None:
         error = sent.exception()
-        if error is None or (answered and not isinstance(error, Disconnected)):
+        if error is None or (answered and isinstance(error, Unroutable)):
             self._bus.ack(delivery)
         elif not isinstance(error, Disconnected):
-            self._bus.reject(delivery, requeue=False)
+            self._bus.reject(delivery, requeue=False)  # to the router, which tries on
 
-    def _settle(self, held: Held, state: Literal["done", "failed", "retried", "unanswerable"], **told: Any) -> None:
+    def _settle(self, held: Held, state: Literal[_End, "retried"], **told: Any) -> None:
         if self._bus.ack(held.delivery):
             self.done += state != "retried"
             self.post(held.job, state, **told)

@@ -20,9 +20,15 @@ const { values, positionals } = parseArgs({ options: { count: { type: "string" }
 const patterns = positionals.length ? positionals : ["job.#"];
 let left = Number(values.count ?? Infinity);
 
+function end(why) {
+  console.error(why);
+  process.exit(1);
+}
+
 const url = new URL(process.env.AMQP_URL ?? "amqp://guest:guest@localhost:5672");
 url.searchParams.set("heartbeat", "30"); // seconds; the broker ends a connection that has stood still for two of them
-const connection = await amqplib.connect(url.href);
+const connection = await amqplib.connect(url.href).catch((error) => end(`no broker at ${url.host}: ${error.message}`));
+connection.on("error", () => {}); // "close" comes next
 const channel = await connection.createChannel();
 await channel.prefetch(AHEAD);
 const { queue } = await channel.assertQueue("", BOUNDED);
@@ -37,6 +43,6 @@ await new Promise((resolve, reject) => {
     if (left <= 0) resolve();
   };
   channel.consume(queue, show).catch(reject);
-  connection.on("close", () => reject(new Error("the connection was lost")));
-});
+  connection.on("close", () => reject(new Error("the connection was lost; start again to go on listening")));
+}).catch((error) => end(error.message));
 await connection.close();

@@ -51,3 +51,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except pika.exceptions.AMQPConnectionError as error:
+        sys.exit(f"no broker, or the connection was lost ({type(error).__name__}); start again to go on listening")

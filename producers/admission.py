@@ -104,15 +104,11 @@ class Admission:
 
     def _held(self, arrival: Arrival, job: Job, now: Moment) -> Held:
         megapixels = CLAIMED_MEGAPIXELS if job.pixels is None else job.pixels / 1e6
-        failed_on = job.history[-1].vm if job.history else None
-        wish = Wish(
-            operation=job.operation,
-            megapixels=megapixels,
-            slots=1 + int(megapixels / self._config.slot_megapixels),
-            local=job.site == "local",
-            avoid=None if failed_on == CLOUD_KEY else failed_on,
-            key=f"{job.id}/{job.attempt}",
-        )
+        # An operator who sent it again is no VM: what counts is where it died before.
+        failed_on = next((told.vm for told in reversed(job.history) if told.vm), None)
+        slots = 1 + int(megapixels / self._config.slot_megapixels)
+        avoid = None if failed_on == CLOUD_KEY else failed_on
+        wish = Wish(job.operation, megapixels, slots, job.site == "local", avoid, f"{job.id}/{job.attempt}")
         seconds = self._estimates.predict(job.operation, megapixels).p50
         home = self._home(arrival, job)
         stays_s = _stays_s(job)
@@ -139,16 +135,23 @@ class Admission:
             detail = f"The image has {len(job.body):,} bytes; at most {config.max_image_bytes:,} are taken."
             return Problem.of(Kind.TOO_MANY_BYTES, detail, field="body", limit=config.max_image_bytes)
         if job.attempt > config.max_attempts:
-            last = f"; the last: {job.history[-1].reason}" if job.history else ""
+            last = f"; the last: {job.history[-1].reason}" if _is_for_its_caller(job) else ""
             detail = f"{config.max_attempts} attempts came to nothing{last}."
             return Problem.of(Kind.TOO_MANY_ATTEMPTS, detail, limit=config.max_attempts)
         return None
 
 
+def _is_for_its_caller(job: Job) -> bool:
+    """Whether its last attempt is told to who sent it: why the cloud gave it back may name machines of the site."""
+    return bool(job.history) and job.history[-1].vm != CLOUD_KEY
+
+
 def _stays_s(job: Job) -> float:
     """For how long it is not sent into the cloud from which it has just come home."""
+    if not job.history or job.history[-1].vm != CLOUD_KEY:
+        return 0.0
     came_home = [told.vm for told in job.history].count(CLOUD_KEY)
-    return STAYS_S * 2 ** (came_home - 1) if job.history and job.history[-1].vm == CLOUD_KEY else 0.0
+    return STAYS_S * 2.0 ** (came_home - 1)
 
 
 def given_back(message: Message) -> Problem:

@@ -30,10 +30,12 @@ class LookAhead:
 
     def look(self, vm: str, now: float) -> None:
         """What runs on a VM has changed."""
-        view = None if self._lead_s is None else self._fleet.views(now).get(vm)
-        if view is None or self._lead_s is None:
+        if self._lead_s is None:
             return
-        wait_s = self._work.wait_s(vm, view.slots, now)
+        slots = self._fleet.slots_of(vm, now)
+        if slots is None:
+            return
+        wait_s = self._work.wait_s(vm, slots, now)
         self._fleet.let_ahead(vm, allowed=wait_s <= self._lead_s)
         self._next.pop(vm, None)
         if self._lead_s < wait_s < float("inf"):

@@ -5,9 +5,7 @@ one; of these, as many as the broker counts consumers of `overflow`, the latest 
 that has died do not add up with those of the one that took over from it, books included.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from math import inf
 from typing import Final, TypeVar
 
@@ -32,6 +30,9 @@ class Counts:
     left: int = 0
 
 
+_NOTHING: Final = Counts()
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """A bridge's word, and what the router had counted when it heard it at `at`, seconds."""
@@ -41,45 +42,63 @@ class Word:
     counts: Counts
 
 
-@dataclass(frozen=True)
 class Words:
-    """The words that count at one moment, the latest first."""
+    """The words that count at one moment, the latest first.
 
-    all: tuple[Word, ...] = ()
+    What is asked with each job is looked up here once: many come between two words.
+    """
 
-    @cached_property
+    def __init__(self, words: tuple[Word, ...] = ()) -> None:
+        told = [word.status for word in words]
+        ready = [word for word in words if word.status.state == "ready"]
+        self.all = words
+        self._ready = None if len(ready) == len(words) else Words(tuple(ready))
+        self.since = min([word.counts for word in words], key=_sent, default=_NOTHING)
+        """What had been counted when the oldest of them was heard."""
+        capacities = [status.capacity for status in told]
+        self.capacity = sum(capacities)
+        self.is_bounded = bool(capacities) and 0 not in capacities
+        """Whether each tells how many jobs it takes at a time."""
+        self.in_flight = sum([status.in_flight for status in told])
+        self.largest_bytes = min([status.largest_bytes for status in told if status.largest_bytes], default=None)
+        """The smallest of what they tell; None where none tells it."""
+        self.jobs_per_minute = _least([status.jobs_per_minute for status in told])
+        self.money_per_day = _least([status.money_per_day for status in told])
+        self.sent_last_minute = max([status.sent_last_minute for status in told], default=0)
+        self.spent_today = max([status.spent_today for status in told], default=0.0)
+        self._seconds = _most([status.seconds for status in told])
+        operations = [status.operations for status in told]
+        self._served = frozenset[str]().union(*operations)
+        self._serves_all = not operations or () in operations
+
+    @property
     def ready(self) -> "Words":
         """Those of bridges that take jobs."""
-        return Words(tuple(word for word in self.all if word.status.state == "ready"))
+        return self._ready or self  # not kept as its own: what holds itself stays until a sweep
 
-    @cached_property
-    def _served(self) -> frozenset[str]:
-        return frozenset(operation for word in self.all for operation in word.status.operations)
-
-    @cached_property
-    def _serves_all(self) -> bool:
-        return not self.all or any(not word.status.operations for word in self.all)
-
-    @cached_property
-    def since(self) -> Counts:
-        """What had been counted when the oldest of them was heard."""
-        return min((word.counts for word in self.all), key=lambda counts: counts.sent, default=Counts())
-
-    def most(self, of: Callable[[BridgeStatus], T | None]) -> T | None:
-        """The largest of what they tell; None where none tells it."""
-        return max((told for word in self.all if (told := of(word.status)) is not None), default=None)
-
-    def least(self, of: Callable[[BridgeStatus], T | None]) -> T | None:
-        """The smallest of what they tell; None where none tells it."""
-        return min((told for word in self.all if (told := of(word.status)) is not None), default=None)
-
-    def total(self, of: Callable[[BridgeStatus], int]) -> int:
-        """What they tell, added up."""
-        return sum(of(word.status) for word in self.all)
+    def seconds(self, operation: str) -> float | None:
+        """The most seconds to an answer that they tell; None where none tells it."""
+        return self._seconds.get(operation)
 
     def serve(self, operation: str) -> bool:
         """Whether one of them serves it; who names no operations serves all, and where no word counts it is hoped."""
         return self._serves_all or operation in self._served
+
+
+def _sent(counts: Counts) -> int:
+    return counts.sent
+
+
+def _least(told: list[T | None]) -> T | None:
+    return min([each for each in told if each is not None], default=None)
+
+
+def _most(told: list[dict[str, float]]) -> dict[str, float]:
+    most: dict[str, float] = {}
+    for each in told:
+        for operation, seconds in each.items():
+            most[operation] = max(seconds, most.get(operation, seconds))
+    return most
 
 
 class Bridges:
@@ -95,8 +114,9 @@ class Bridges:
 
     def consumers(self, n: int, waiting: int, counts: Counts, now: float) -> None:
         """`n` others consume `overflow`, in which `waiting` jobs wait for them, as the broker told just now."""
+        if n != self.alive(now):
+            self._words = None
         self._consumers, self._waiting, self._counted_at, self._sent_by_then = n, waiting, now, counts.sent
-        self._words = None
 
     def heard(self, status: BridgeStatus, counts: Counts, now: float) -> None:
         """A bridge told of itself."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
+from bus.copies import like
 from bus.events import BridgeStatus, CloudSeen
 from bus.messages import LARGEST_BODY
 from bus.prices import PRIORS_S, UNKNOWN_S, Prices, of_cap, over_cap
@@ -17,6 +18,7 @@ from producers.spending import Sent, Spending
 MEGAPIXEL_S: Final = 0.1
 """Seconds a megapixel adds: decoding, resizing and encoding on one core."""
 TURNED_OFF: Final = "the cloud is turned off (OVERSPILL_CLOUD)"
+_SEEN: Final = CloudSeen(open=True, end_s=0.0, cost=0.0, why=None)
 FREE: Final = Prices(0.0, 0.0, 0.0)
 
 
@@ -99,7 +101,7 @@ class Cloud:
 
     def largest_bytes(self, now: float) -> int:
         """The largest picture that may travel in a job; until a bridge tells, what any cloud takes."""
-        return self._bridges.words(now).least(lambda status: status.largest_bytes or None) or LARGEST_BODY
+        return self._bridges.words(now).largest_bytes or LARGEST_BODY
 
     def serves(self, operation: str, now: float) -> bool:
         """Whether such jobs overflow at all, though perhaps not at this moment."""
@@ -126,28 +128,26 @@ class Cloud:
             now: Seconds.
             stays: Why this job may not overflow, if it may not.
         """
-        told_s = self._bridges.words(now).most(lambda status: status.seconds.get(operation))
+        words = self._bridges.words(now)
+        told_s = words.seconds(operation)
         computes_s = _prior_s(operation, megapixels) if told_s is None else told_s
         end_s = computes_s + self._terms.transfer_s(size) if told_s is None else told_s
         cost = self._terms.prices.job(computes_s, 2 * size)  # the answer is taken to be as large as the picture
-        why = stays or self._too_large(size, now) or self._closed(cost, now, operation)
-        return CloudSeen(open=why is None, end_s=round(end_s, 3), cost=round(cost, 7), why=why)
+        too_large = _too_large(size, words.largest_bytes or LARGEST_BODY)
+        why = stays or too_large or self._closed(words, cost, now, operation)
+        return like(_SEEN, open=why is None, end_s=round(end_s, 3), cost=round(cost, 7), why=why)
 
     def said(self, now: float) -> str:
         """The cloud in one phrase, for people: open, or why not, with what the bridges tell of room and money."""
-        state = self._closed(self._cheapest, now) or "open"
         words = self._bridges.words(now)
+        state = self._closed(words, self._cheapest, now) or "open"
         told = [figure for figure in self._figures(words, now) if figure not in state]
         return f"{state} ({', '.join(told)})" if told else state
 
     def _figures(self, words: Words, now: float) -> list[str]:
-        figures = [self._room(words)] if words.total(lambda status: status.capacity) else []
+        figures = [self._room(words)] if words.capacity else []
         cap = self._money_cap(words)
         return [*figures, of_cap(self._spent(words, now), cap)] if words.all and cap is not None else figures
-
-    def _too_large(self, size: int, now: float) -> str | None:
-        largest = self.largest_bytes(now)
-        return f"{size:,} bytes are more than the {largest:,} the cloud takes" if size > largest else None
 
     def _absent(self, now: float) -> str | None:
         """Why there is no cloud at all, if there is none."""
@@ -155,8 +155,7 @@ class Cloud:
             return TURNED_OFF
         return None if self._bridges.alive(now) else self._bridges.absent(now)
 
-    def _closed(self, cost: float, now: float, operation: str | None = None) -> str | None:
-        words = self._bridges.words(now)
+    def _closed(self, words: Words, cost: float, now: float, operation: str | None = None) -> str | None:
         ready = words.ready
         return (
             self._absent(now)
@@ -167,44 +166,47 @@ class Cloud:
         )
 
     def _full(self, ready: Words) -> str | None:
-        if not ready.all or any(word.status.capacity == 0 for word in ready.all):
+        if not ready.is_bounded:
             piled = self._bridges.piled(self._counts)
             return f"full: {piled} jobs wait for a bridge to take them" if piled >= self._terms.in_flight else None
-        is_full = self._flying(ready) >= ready.total(lambda status: status.capacity)
-        return f"full: {self._room(ready)}" if is_full else None
+        return f"full: {self._room(ready)}" if self._flying(ready) >= ready.capacity else None
 
     def _room(self, words: Words) -> str:
-        return f"{self._flying(words)} of {words.total(lambda status: status.capacity)} jobs are in the cloud"
+        return f"{self._flying(words)} of {words.capacity} jobs are in the cloud"
 
     def _flying(self, words: Words) -> int:
         """Jobs in the cloud or on their way: as told, less those that have left since, and those not told of yet."""
         since = words.since
-        told = words.total(lambda status: status.in_flight) - (self._counts.left - since.left)
+        told = words.in_flight - (self._counts.left - since.left)
         return max(0, max(0, told) + self._counts.sent - since.sent + self._bridges.waiting)
 
     def _over_budget(self, words: Words, cost: float, now: float) -> str | None:
-        jobs, jobs_cap = self._sent_lately(words, now), self._jobs_cap(words)
-        if jobs_cap is not None and jobs >= jobs_cap:
+        jobs_cap = _smaller(self._terms.jobs_per_minute, words.jobs_per_minute)
+        if jobs_cap is not None and (jobs := self._sent_lately(words, now)) >= jobs_cap:
             return f"budget spent: {jobs} of {jobs_cap} jobs this minute"
-        return over_cap(cost, self._spent(words, now), self._money_cap(words))
+        cap = self._money_cap(words)
+        return None if cap is None else over_cap(cost, self._spent(words, now), cap)
 
     def _sent_lately(self, words: Words, now: float) -> int:
-        told = words.most(lambda status: status.sent_last_minute) or 0
-        return max(self._spending.jobs(now), told + self._counts.sent - words.since.sent if words.all else 0)
+        told = words.sent_last_minute + self._counts.sent - words.since.sent if words.all else 0
+        return max(self._spending.jobs(now), told)
 
     def _spent(self, words: Words, now: float) -> float:
-        told = words.most(lambda status: status.spent_today) or 0.0
-        return max(self._spending.money(now), told + self._counts.cost - words.since.cost if words.all else 0.0)
-
-    def _jobs_cap(self, words: Words) -> int | None:
-        return _smaller(self._terms.jobs_per_minute, words.least(lambda status: status.jobs_per_minute))
+        told = words.spent_today + self._counts.cost - words.since.cost if words.all else 0.0
+        return max(self._spending.money(now), told)
 
     def _money_cap(self, words: Words) -> float | None:
-        return _smaller(self._terms.money_per_day, words.least(lambda status: status.money_per_day))
+        return _smaller(self._terms.money_per_day, words.money_per_day)
+
+
+def _too_large(size: int, largest: int) -> str | None:
+    return f"{size:,} bytes are more than the {largest:,} the cloud takes" if size > largest else None
 
 
 def _smaller(one: T | None, other: T | None) -> T | None:
-    return min((cap for cap in (one, other) if cap is not None), default=None)
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _unserved(operation: str, ready: Words) -> str:

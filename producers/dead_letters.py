@@ -12,8 +12,8 @@ from bus.clock import now_ms
 from bus.errors import BusError, Disconnected, OverspillError
 from bus.messages import Message
 from bus.rabbit import Bus, Loan
-from bus.topology import DEAD, JOBS_LANES
-from producers.letter import Letter, again, event_of, letter_of
+from bus.topology import DEAD, DIRECT_REPLY_TO, JOBS_LANES
+from producers.letter import Letter, again, by_death, event_of, letter_of
 from telemetry.telling import tell
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class DeadLetters:
         self._alone = asyncio.Lock()
 
     async def list(self, limit: int = 100) -> Letters:
-        """The first `limit` letters, 500 at most.
+        """The `limit` letters (500 at most) that come first out of the queue, those that died first coming first.
 
         Raises BusError when they can't be looked at.
         """
@@ -76,18 +76,27 @@ class DeadLetters:
         async with aclosing(self.each()) as each:
             async for letter in each:
                 if len(letters) == most:
-                    return Letters(tuple(letters), more=True)
+                    return Letters(tuple(by_death(letters)), more=True)
                 letters.append(letter)
-        return Letters(tuple(letters), more=False)
+        return Letters(tuple(by_death(letters)), more=False)
 
     async def each(self) -> AsyncGenerator[Letter, None]:
-        """Every letter, the oldest first; of pictures only one is held in memory at a time.
+        """Every letter, in no order: those that were looked at before may come last. One picture is held at a time.
 
         Close the generator if you leave it early. Raises BusError when they can't be looked at.
         """
         async with self._alone, self._bus.borrow(DEAD) as loan:
             while (got := await loan.next()) is not None:
                 yield letter_of(got[1], now_ms())
+
+    async def gone(self, letters: Iterable[Letter]) -> frozenset[str]:
+        """The reply queues of these letters that are gone; raises BusError when the broker can't be asked.
+
+        Direct reply-to counts as gone: it ended with its caller's channel, and the broker must not be asked for it.
+        """
+        named = frozenset(letter.replies for letter in letters if letter.replies)
+        direct = frozenset(name for name in named if name.startswith(DIRECT_REPLY_TO))
+        return direct | await self._bus.missing(named - direct)
 
     async def open(self, letter_id: str) -> Message:
         """One letter whole, with its picture; it stays. Raises NoSuchLetter, BusError."""
@@ -100,16 +109,16 @@ class DeadLetters:
         `within(letter)` is what is around the sending: it is entered when all is well so far, and sees it fail.
 
         It leaves the dead queue once the broker has confirmed the job: a connection that is lost in between sends it
-        twice at worst. After three times only with `force`.
+        twice at worst. After three times, or when its reply queue is gone, only with `force`.
 
         Raises:
             NoSuchLetter: it is not there, or no more.
-            NotReplayable: it can't be read as a job, or was sent again too often.
+            NotReplayable: it can't be read as a job, nobody would have its answer, or it was sent again too often.
             BusError: what became of it is not known; it is still there unless the job was sent.
         """
         async with self._found(letter_id) as (loan, tag, message):
             letter = letter_of(message, now_ms())
-            why_not = letter.why_not(force=force)
+            why_not = letter.why_not(gone=bool(await self.gone([letter])), force=force)
             if why_not is not None:
                 raise NotReplayable(why_not)
             async with within(letter):
@@ -133,10 +142,14 @@ class DeadLetters:
         of was not there. Close the generator if you leave it early: the rest stays. Raises BusError when the connection
         goes; what was not told of is still there, but for one that may have been sent.
         """
+        gone: dict[str | None, bool] = {}  # asked once for each queue: most letters share theirs with many
         async with aclosing(self._each_of(letter_ids)) as found:
             async for loan, tag, message in found:
                 letter = letter_of(message, now_ms())
-                refused = letter.why_not(force=force) or await self._refusal(again(message, now_ms(), by=by))
+                if letter.replies not in gone:
+                    gone[letter.replies] = bool(await self.gone([letter]))
+                refused = letter.why_not(gone=gone[letter.replies], force=force)
+                refused = refused or await self._refusal(again(message, now_ms(), by=by))
                 if refused is None:
                     self._take_out(loan, tag, letter, "replayed", by)
                 yield Outcome(letter, refused)
@@ -163,7 +176,8 @@ class DeadLetters:
         loan.keep(tag)
         event = event_of(letter, state, now_ms(), by=by)
         tell(self._bus, event)
-        log.warning("dead job %s of %s %s %s (%s)", letter.job, letter.user, state, event.reason, letter.reason)
+        said = (letter.job, letter.user, state, event.reason, letter.reason)
+        log.warning("dead job %s of %s %s %s (%s)", *said, extra={"job": event.job, "trace": event.traceparent})
 
     async def _each_of(self, letter_ids: Iterable[str]) -> AsyncGenerator[tuple[Loan, int, Message], None]:
         """Letters with these ids, as they come by; what is seen by others just now is looked for again."""

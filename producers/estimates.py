@@ -13,7 +13,7 @@ A VM's factor is told relative to the mean of all VMs heard of, whichever ran mo
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import exp, log, log2, sqrt
 from types import MappingProxyType
 from typing import NamedTuple
@@ -38,6 +38,7 @@ OPERATIONS_KEPT = 256
 
 _SHORTEST_S, _LONGEST_S = 0.001, 3600.0
 _FIRST_KNOT, _LAST_KNOT = -4, 8  # 1/16 to 256 megapixels
+_LEAST_MEGAPIXELS, _MOST_MEGAPIXELS = 2.0**_FIRST_KNOT, 2.0**_LAST_KNOT
 _P90 = 1.2816  # the 90 % point of the normal distribution
 _SPREAD = 0.6  # the standard deviation of the noise before anything is known, and what it weighs, in runs
 _SPREAD_WEIGHS = 5
@@ -86,6 +87,17 @@ class _Part:
         return change
 
 
+class _Spot(NamedTuple):
+    """Where a size lies on a curve: the knots on both sides, and how far it is towards the right one, 0 to 1."""
+
+    megapixels: float
+    prior: float
+    """The logarithm of the seconds before anything was learnt."""
+    left: _Part
+    right: _Part
+    share: float
+
+
 class _Curve:
     """What is known of one operation."""
 
@@ -93,6 +105,7 @@ class _Curve:
         self._each, self._megapixel = PRIORS.get(operation, UNHEARD_OF)
         self._shift = _Part()
         self._knots = [_Part() for _ in range(_FIRST_KNOT, _LAST_KNOT + 1)]
+        self._latest = self._found(1.0)
         self._factors: dict[str, _Part] = {}
         self._factors_sum = 0.0
         self._ratios: dict[str, float] = {}
@@ -124,12 +137,12 @@ class _Curve:
 
     def mean(self, megapixels: float) -> float:
         """The logarithm of the seconds, but for a VM's factor."""
-        return self._between(megapixels, *self._around(megapixels))
+        return self._mean(self._spot(megapixels))
 
     def learn(self, megapixels: float, vm: str, ran_s: float) -> float:
         """Move every part towards a run of `ran_s` seconds; what was expected of it on a typical VM, seconds."""
-        left, right, share = self._around(megapixels)
-        mean = self._between(megapixels, left, right, share)
+        spot = self._spot(megapixels)
+        mean = self._mean(spot)
         typical_s = exp(mean) * self._typical_ratio
         rest = log(ran_s) - mean - self.factor(vm)
         limit = _CUT * sqrt(self._variance)
@@ -138,19 +151,27 @@ class _Curve:
         rest -= self._learn_factor(vm, rest)
         # Before times after, as Welford (1962) has it, so that what the first runs teach does not pass for noise.
         self._learn_variance(before * rest / _LEFT)
-        left.learn(rest, _BEND_RATE, 1 - share)
-        right.learn(rest, _BEND_RATE, share)
+        spot.left.learn(rest, _BEND_RATE, 1 - spot.share)
+        spot.right.learn(rest, _BEND_RATE, spot.share)
         return typical_s
 
-    def _between(self, megapixels: float, left: _Part, right: _Part, share: float) -> float:
+    def _mean(self, spot: _Spot) -> float:
+        _, prior, left, right, share = spot
         bend = left.value + share * (right.value - left.value)
-        return log(self._each + self._megapixel * megapixels) + self._shift.value + bend
+        return prior + self._shift.value + bend
 
-    def _around(self, megapixels: float) -> tuple[_Part, _Part, float]:
-        """The knots on both sides of a size, and how far it lies towards the right one, 0 to 1."""
-        place = log2(megapixels) - _FIRST_KNOT
+    def _spot(self, megapixels: float) -> _Spot:
+        # A job is looked up when it comes, when it is placed and when it has ended, each time more than once.
+        if megapixels != self._latest.megapixels:
+            self._latest = self._found(megapixels)
+        return self._latest
+
+    def _found(self, megapixels: float) -> _Spot:
+        sane = _sane(megapixels)
+        place = log2(sane) - _FIRST_KNOT
         index = min(int(place), len(self._knots) - 2)
-        return self._knots[index], self._knots[index + 1], place - index
+        prior = log(self._each + self._megapixel * sane)
+        return _Spot(megapixels, prior, self._knots[index], self._knots[index + 1], place - index)
 
     def _learn_variance(self, squared: float) -> None:
         self._runs += 1
@@ -189,7 +210,7 @@ class Estimates:
     def predict(self, operation: str, megapixels: float, vm: str | None = None) -> Range:
         """The seconds of a run on `vm`; None, or a VM not heard of, is a typical one of the fleet."""
         curve = self._known(operation)
-        p50 = exp(curve.mean(_sane(megapixels)) + (curve.centre if vm is None else curve.factor(vm)))
+        p50 = exp(curve.mean(megapixels) + (curve.centre if vm is None else curve.factor(vm)))
         return Range(p50, p50 * curve.p90_to_p50)
 
     def typical(self, operation: str, megapixels: float) -> Range:
@@ -199,6 +220,10 @@ class Estimates:
     def factor(self, operation: str, vm: str) -> float:
         """How many times as long as a typical one this VM takes; 1 until it is heard of."""
         return self._known(operation).ratio(vm)
+
+    def factors(self, operation: str) -> Callable[[str], float]:
+        """The same to be asked of many VMs, now and not later."""
+        return self._known(operation).ratio
 
     def enough_s(self, seconds: float) -> float:
         """How soon is soon enough for a job that takes so many seconds on a typical VM: as most jobs take, or longer.
@@ -214,21 +239,21 @@ class Estimates:
         Where no other VM is heard of, as on this one.
         """
         curve = self._known(operation)
-        return _bounded(ran_s) / exp(curve.mean(_sane(megapixels)) + curve.centre_without(vm))
+        return _bounded(ran_s) / exp(curve.mean(megapixels) + curve.centre_without(vm))
 
     def observe(self, operation: str, megapixels: float, vm: str, ran_s: float) -> None:
         """Learn from a run of `ran_s` seconds."""
         if operation not in self._curves and len(self._curves) < OPERATIONS_KEPT:
             self._curves[operation] = _Curve(operation)
         if operation in self._curves:
-            self._lengths.saw(self._curves[operation].learn(_sane(megapixels), vm, _bounded(ran_s)))
+            self._lengths.saw(self._curves[operation].learn(megapixels, vm, _bounded(ran_s)))
 
     def _known(self, operation: str) -> _Curve:
         return self._curves.get(operation, self._unheard_of)
 
 
 def _sane(megapixels: float) -> float:
-    return min(max(2.0**_FIRST_KNOT, megapixels), 2.0**_LAST_KNOT)
+    return min(max(_LEAST_MEGAPIXELS, megapixels), _MOST_MEGAPIXELS)
 
 
 def _bounded(seconds: float) -> float:

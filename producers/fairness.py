@@ -101,7 +101,9 @@ class FairQueue(Generic[T]):
         """
         closed: set[Hashable] = set()
         tiers = Offers(self._interactive), Offers(self._batch)
-        while queue := self._next(interactive := tiers[0].first(closed), batch := tiers[1].first(closed)):
+        while self._entries and (
+            queue := self._next(interactive := tiers[0].first(closed), batch := tiers[1].first(closed))
+        ):
             entry = queue.head
             if not take(entry.item):
                 closed.add(queue.kind)
@@ -184,7 +186,7 @@ class FairQueue(Generic[T]):
         for _ in range(min(2, len(self._idle))):
             name, _none = self._idle.popitem(last=False)
             if self._users[name].passed or len(self._idle) >= IDLE_KEPT:
-                del self._users[name]
+                self._users.pop(name).standings.clear()  # else the two would hold each other until a sweep
             else:
                 self._idle[name] = None
 

@@ -14,6 +14,7 @@ from bus.errors import BadInput
 from bus.messages import Message
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Consumer, Delivery
+from bus.replies import send_answer
 from bus.topology import CONTROL_ROUTER, DEFAULT_EXCHANGE, is_internal
 from producers.tickets import Tickets
 
@@ -142,7 +143,13 @@ class Leadership:
             reply = Message(
                 text.encode(), asked.reply_to, content_type="text/plain", correlation_id=asked.correlation_id
             )
-            self._bus.publish(DEFAULT_EXCHANGE, reply, mandatory=False)
+            send_answer(self._bus, reply).add_done_callback(_note)
+
+
+def _note(sent: "asyncio.Future[None]") -> None:
+    """Whoever asked may have gone: the order holds all the same."""
+    if not sent.cancelled() and sent.exception() is not None:
+        log.info("what came of an order was not told: %s", sent.exception())
 
 
 def carried_out(orders: Orders, command: Drain | Pause | Orders) -> tuple[Orders, str]:

@@ -1,14 +1,16 @@
 """What a dead letter tells, how it becomes a job again, and which letters are meant. Pure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from bus.attempts import Attempt
 from bus.errors import BadInput
 from bus.events import JobEvent
-from bus.messages import ANONYMOUS, Attempt, Job, Message, cut
+from bus.messages import ANONYMOUS, Job, Message
 from bus.topology import OPERATIONS
+from bus.wire import cut
 
 MOST_REPLAYS: Final = 3
 """How often a job is sent again before an operator must insist: what dies each time does not mend by itself."""
@@ -50,11 +52,18 @@ class Letter:
         """The slug of the problem that the latest attempt ended with, where one is told."""
         return next((attempt.problem for attempt in reversed(self.history) if attempt.problem), None)
 
-    def why_not(self, *, force: bool = False) -> str | None:
-        """Why it is not sent again now; None when it may be. `force` is an operator who insists."""
+    def why_not(self, *, gone: bool = False, force: bool = False) -> str | None:
+        """Why it is not sent again now; None when it may be. `force` is an operator who insists.
+
+        `gone` is whether its reply queue is: then the answer would be thrown away, and its picture is here no more.
+        """
         if self.refused is not None:
             return f"It can't be sent again: {self.refused} Remove it."
-        if self.replays >= MOST_REPLAYS and not force:
+        if force:
+            return None
+        if gone:
+            return f"Its answer would be lost, and its picture: the reply queue {self.replies} is gone."
+        if self.replays >= MOST_REPLAYS:
             return f"It was sent again {self.replays} times already and died each time: {self.reason}"
         return None
 
@@ -115,6 +124,11 @@ def letter_of(message: Message, now_ms: int) -> Letter:
         refused=refused,
         traceparent=job.traceparent if job else None,
     )
+
+
+def by_death(letters: Iterable[Letter]) -> list[Letter]:
+    """Those that died first coming first; those that don't tell when come last."""
+    return sorted(letters, key=lambda letter: (letter.dead_ms is None, letter.dead_ms, letter.id))
 
 
 def again(message: Message, now_ms: int, *, by: str) -> Message:

@@ -16,15 +16,16 @@ _Key = tuple[str, str, str]
 @dataclass(slots=True)
 class _Run:
     vm: str
-    look: tuple[int, bytes] | None
-    """Size and end of the picture; None when only an event told of the job."""
+    look: tuple[int, bytes, int] | None
+    """Size and end of the picture, and the times it was replayed; None when only an event told of the job."""
     ended: bool = False
 
 
 class Placed:
     """The latest placements by user, job id and operation.
 
-    A caller's ids may repeat with another picture: what looks different is no repeat. The worker makes sure.
+    A caller's ids may repeat with another picture: what looks different is no repeat. The worker makes sure. Neither is
+    a job that an operator sent again: where it died nobody keeps an answer to it.
     """
 
     def __init__(self, session: str) -> None:
@@ -65,7 +66,7 @@ class Placed:
         run = self._runs.get(_key(job))
         if run is None:
             return None
-        same = redelivered if run.look is None else run.look == _look(job)
+        same = redelivered and not job.replays if run.look is None else run.look == _look(job)
         return run.vm if same else None
 
     def ended(self, user: str, job: str) -> frozenset[str]:
@@ -89,5 +90,5 @@ def _key(job: Job) -> _Key:
     return (job.user, job.id, job.operation)
 
 
-def _look(job: Job) -> tuple[int, bytes]:
-    return (len(job.body), job.body[-64:])
+def _look(job: Job) -> tuple[int, bytes, int]:
+    return (len(job.body), job.body[-64:], job.replays)

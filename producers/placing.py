@@ -118,31 +118,22 @@ class Placer:
         self._books.cloud.sent(job.place, choice.cloud.cost, held.seconds, now.mono_s)
         self._books.waits.placed(held.ticket, job.place)
         self.routed += 1
-        return Forward(held.carrying(job), CLOUD_KEY, self._receipt(job, choice, now))
+        return Forward(held.carrying(job), CLOUD_KEY, self._receipt(held, job, choice, now))
 
     def _to_vm(self, held: Held, choice: ToVm, now: Moment) -> Forward:
-        wish, vm = held.wish, choice.vm
-        job = like(held.job, placement=self._books.placed.next_id(held.job))
-        predicted = self._books.estimates.predict(wish.operation, wish.megapixels, vm)
-        self._books.fleet.placed(vm, job.place, now.mono_s, slots=choice.slots)
-        outstanding = Outstanding(
-            placement=job.place,
-            vm=vm,
-            user=job.user,
-            operation=wish.operation,
-            megapixels=wish.megapixels,
-            slots=choice.slots,
-            predicted=predicted,
-            placed_at=now.mono_s,
-            charged_s=held.seconds,
-            is_guess=job.pixels is None,
-        )
-        self._books.work.placed(outstanding)
-        self._books.ahead.look(vm, now.mono_s)
-        self._books.placed.placed(job, vm)
-        self._books.waits.placed(held.ticket, job.place)
+        books, vm, now_s = self._books, choice.vm, now.mono_s
+        operation, megapixels = held.wish.operation, held.wish.megapixels
+        place = books.placed.next_id(held.job)
+        job = like(held.job, placement=place)
+        predicted = books.estimates.predict(operation, megapixels, vm)
+        books.fleet.placed(vm, place, now_s, slots=choice.slots)
+        run = (operation, megapixels, choice.slots, predicted)
+        books.work.placed(Outstanding(place, vm, job.user, *run, now_s, held.seconds, is_guess=job.pixels is None))
+        books.ahead.look(vm, now_s)
+        books.placed.placed(job, vm)
+        books.waits.placed(held.ticket, place)
         self.routed += 1
-        return Forward(held.carrying(job), vm_queue(vm), self._receipt(job, choice, now))
+        return Forward(held.carrying(job), vm_queue(vm), self._receipt(held, job, choice, now))
 
-    def _receipt(self, job: Job, choice: ToVm | Overflow, now: Moment) -> JobEvent | None:
-        return routed(job, choice, now) if self._receipts else None
+    def _receipt(self, held: Held, job: Job, choice: ToVm | Overflow, now: Moment) -> JobEvent | None:
+        return routed(job, choice, now, sent_ms=held.sent_ms) if self._receipts else None

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
+from bus.answers import Answer, unreadable
 from bus.clock import now_ms
 from bus.errors import Disconnected, Refused
 from bus.events import JobEvent
-from bus.messages import Answer, Job, Message, told_id_of, unreadable
+from bus.messages import Job, Message, operation_of, told_id_of
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus
 from bus.replies import bury, send_answer
@@ -24,6 +25,7 @@ from telemetry.traces import Span
 log = logging.getLogger(__name__)
 
 BURY_AGAIN_S = 5.0
+_Publish: TypeAlias = "asyncio.Future[None]"
 
 
 class Refusals:
@@ -50,40 +52,57 @@ class Refusals:
         answer = _answer(job, message, problem, span)
         if answer is None:
             span.end()
-            self.bury(Bury(command.ticket, problem.detail))
+            self.bury(Bury(command.ticket, problem.detail), span.traceparent)
             return
+        letter = None
         if problem.type == Kind.TOO_MANY_ATTEMPTS.urn:
-            bury(self._bus, job.to_message(job.operation, now_ms()) if job else message, problem.detail)
+            letter = bury(self._bus, job.to_message(job.operation, now_ms()) if job else message, problem.detail)
         told = _event(job, message, answer, problem)
-        self.when_confirmed(send_answer(self._bus, answer), partial(self._answered, command.ticket, told, span))
+        sent = send_answer(self._bus, answer)
+        self.when_confirmed(sent, partial(self._answered, command.ticket, told, span, letter))
 
-    def _answered(self, ticket: int, event: JobEvent, span: Span, sent: "asyncio.Future[None]") -> None:
+    def _answered(self, ticket: int, event: JobEvent, span: Span, letter: "_Publish | None", sent: "_Publish") -> None:
         error = sent.exception()
         span.end(None if error is None else str(error))
         if isinstance(error, Disconnected):
             return
-        if isinstance(error, Refused):
-            self.bury(Bury(ticket, f"the answer could not be delivered: {error}"))
+        if isinstance(error, Refused) and letter is None:
+            self.bury(Bury(ticket, f"the answer could not be delivered: {error}"), span.traceparent)
             return
-        self._tickets.settle(ticket)
         if error is not None:
             event = event.model_copy(update={"state": "unanswerable", "reason": str(error)})
+        if letter is None:
+            self._end(ticket, event)
+        else:
+            self.when_confirmed(letter, partial(self._kept, ticket, event))
+
+    def _kept(self, ticket: int, event: JobEvent, letter: "_Publish") -> None:
+        """The answer is done with, and the letter to the operator has ended."""
+        error = letter.exception()
+        if error is None or (event.state == "failed" and not isinstance(error, Disconnected)):
+            # A dead queue that takes no more must not hold up all the others: this one's caller has been answered.
+            self._end(ticket, event)
+        else:
+            self._buried(ticket, event, letter)
+
+    def _end(self, ticket: int, event: JobEvent) -> None:
+        self._tickets.settle(ticket)
         self._post(event)
 
-    def bury(self, command: Bury) -> None:
-        """Move a delivery to the dead queue."""
+    def bury(self, command: Bury, traceparent: str | None = None) -> None:
+        """Move a delivery to the dead queue; `traceparent` is where its trace has come to, if no more as it came."""
         ticket, reason = command.ticket, command.reason
         delivery = self._tickets.get(ticket)
         if delivery is None:
             return
-        job_id, trace = told_id_of(delivery.message), readable(delivery.message.headers.get("traceparent"))
+        job_id = told_id_of(delivery.message)
+        trace = traceparent or readable(delivery.message.headers.get("traceparent"))
         with bound(job=job_id, trace=trace):  # the event and the line are to tell the same id, given or not
             log.warning("job %s goes to the dead queue: %s", job_id, reason)
-            operation = str(delivery.message.headers.get("operation", delivery.message.routing_key))
             event = JobEvent(
                 state="unanswerable",
                 job=job_id,
-                operation=operation,
+                operation=operation_of(delivery.message),
                 at_ms=now_ms(),
                 reason=reason,
                 traceparent=trace,
@@ -94,8 +113,7 @@ class Refusals:
     def _buried(self, ticket: int, event: JobEvent, buried: "asyncio.Future[None]") -> None:
         error = buried.exception()
         if error is None:
-            self._tickets.settle(ticket)
-            self._post(event)
+            self._end(ticket, event)
         elif not isinstance(error, Disconnected):
             log.error("the dead queue refused a job: %s; trying again", error)
             asyncio.get_running_loop().call_later(BURY_AGAIN_S, self._tickets.give_back, ticket)

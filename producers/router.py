@@ -8,13 +8,14 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from bus.clock import now_ms
 from bus.control import Cancel, Orders
-from bus.errors import BadInput, BusError, Disconnected
-from bus.events import JobEvent, RouterStatus, VmEvent, read_event
+from bus.errors import BusError, Disconnected
+from bus.events import JobEvent, RouterStatus, VmEvent
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.settings import MIB, Settings
 from bus.topology import (
@@ -42,7 +43,7 @@ from producers.tickets import Tickets
 from telemetry import hops, metrics, traces
 from telemetry.fleet import Fleet
 from telemetry.fleet import Rules as FleetRules
-from telemetry.garbage import Garbage
+from telemetry.garbage import EventReader
 from telemetry.logs import about
 from telemetry.process import unless_set
 from telemetry.telling import tell
@@ -84,7 +85,7 @@ class Router:
         self._lanes = Lanes(bus, self._tickets, intake, self._on_job)
         self._collectors = Collectors(bus, self._on_collected, dispatcher.uncollected, prefetch=PREFETCH)
         self._leadership = Leadership(bus, self._tickets, self)
-        self._garbage = Garbage()
+        self._events = EventReader(log.warning)
         self._others: list[Consumer] = []
         self._beginning: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -212,16 +213,11 @@ class Router:
         self._perform(self._dispatcher.returned(self._tickets.hold(delivery), delivery.message))
 
     def _on_event(self, delivery: Delivery) -> None:
-        try:
-            event = read_event(delivery.message.body)
-        except BadInput as error:
-            key = delivery.message.routing_key
-            if (more := self._garbage.met(key, time.monotonic())) is not None:
-                log.warning("ignoring garbage on %s: %s%s", key, error.problem.detail, more)
-            return
         now = clock()
-        metrics.heard(event, now.wall_ms)
-        self._perform(self._dispatcher.heard(event, now))
+        event = self._events.read(delivery.message, now.mono_s)
+        if event is not None:
+            metrics.heard(event, now.wall_ms)
+            self._perform(self._dispatcher.heard(event, now))
 
     # -- out
 
@@ -250,8 +246,12 @@ class Router:
             since_ms = now.wall_ms - round((now.mono_s - command.held.arrived_s) * 1000)
             span = hops.route(command.held.job, command.key, since_ms)
         job = command.held.job if span is traces.NOTHING else span.carried_by(command.held.job)
+        sent_ms = command.held.sent_ms  # which its caller told, and the next to route it tells again
+        message = replace(
+            job.to_message(command.key, now.wall_ms), timestamp=None if sent_ms is None else sent_ms // 1000
+        )
         with about(job):
-            published = self._bus.publish(command.exchange, job.to_message(command.key, now.wall_ms))
+            published = self._bus.publish(command.exchange, message)
             self._refusals.when_confirmed(published, partial(self._forwarded, command, span))
 
     def _forwarded(self, command: Forward, span: traces.Span, published: "asyncio.Future[None]") -> None:

@@ -37,8 +37,10 @@ class User:
     @property
     def passed(self) -> bool:
         """Whether coming back as a stranger would put them where they are: at the clock of each tier they were in."""
-        tiers = [standing for standing in self.standings if standing.joined] or self.standings
-        return all(standing.tag - self.credit <= standing.tier.clock for standing in tiers)
+        for standing in [standing for standing in self.standings if standing.joined] or self.standings:
+            if standing.tag - self.credit > standing.tier.clock:
+                return False
+        return True
 
     def charge_of(self, seconds: float) -> int:
         """What their tags go up for so many seconds."""

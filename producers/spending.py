@@ -72,7 +72,7 @@ class _Tally:
         self._total = 0.0
 
     def add(self, amount: float, now: float) -> None:
-        step = int(now // self._step_s)
+        step = self._settled(now)
         self._parts[step] = self._parts.get(step, 0.0) + amount
         self._total += amount
 
@@ -82,9 +82,14 @@ class _Tally:
             self.add(amount, at)
 
     def total(self, now: float) -> float:
-        oldest = int(now // self._step_s) - self._steps
-        while self._parts and next(iter(self._parts)) < oldest:
+        self._settled(now)
+        return self._total
+
+    def _settled(self, now: float) -> int:
+        """The step of this moment; those that are too old by then are dropped."""
+        step = int(now // self._step_s)
+        while self._parts and next(iter(self._parts)) < step - self._steps:
             self._total -= self._parts.popitem(last=False)[1]
         if not self._parts:
             self._total = 0.0  # what rounding had left over
-        return self._total
+        return step

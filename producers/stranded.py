@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from bus.messages import Job
 from bus.topology import JOBS_LANES, OVERFLOW, parked_queue, vm_queue
-from producers.commands import Collect, Forward, Held, Moment
+from producers.commands import Arrival, Collect, Forward, Held, Moment
 from producers.placement import Wish
 
 SWEEP_S = 10.0
@@ -61,11 +61,12 @@ class Stranded:
         yield from (Collect(queue, stop=True) for queue in sorted(before - wanted))
 
 
-def home(ticket: int, queue: str, job: Job, now: Moment) -> Forward:
+def home(of: Arrival | Held, job: Job, now: Moment) -> Forward:
     """The job goes back to its lane, where it comes in its user's turn."""
-    return Forward(Held(ticket, queue, job, Wish(job.operation), 0.0, now.mono_s), job.operation, None, JOBS_LANES)
+    held = Held(of.ticket, of.queue, job, Wish(job.operation), 0.0, now.mono_s, sent_ms=of.sent_ms)
+    return Forward(held, job.operation, None, JOBS_LANES)
 
 
 def sent_again(held: Held, now: Moment) -> Forward:
     """To the end of its lane: the broker lets nobody hold a message for long, and counts how often it is given back."""
-    return home(held.ticket, held.queue, held.job.model_copy(update={"attempt": held.job.attempt - 1}), now)
+    return home(held, held.job.model_copy(update={"attempt": held.job.attempt - 1}), now)

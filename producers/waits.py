@@ -1,5 +1,6 @@
 """Telling those who wait their place in line and when they will be done, and learning from what came of it. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -27,7 +28,12 @@ class _Told:
 
 
 class Waits:
-    """What was told to the jobs in line. The first range told to each is what is learnt from."""
+    """What was told to the jobs in line. The first range told to each is what is learnt from.
+
+    Nothing is learnt from a wait that an outage made, which says nothing of the next one: what was told before it is
+    forgotten, and the first range told after it counts. A job that was parked, its operation paused, needs no such
+    care: it comes back under another ticket, as one that was told nothing.
+    """
 
     def __init__(self, estimates: Estimates) -> None:
         self._estimates = estimates
@@ -54,8 +60,20 @@ class Waits:
         if first is not None and done:
             self.forecast.learn(first.expected, now_s - first.at_s)
 
+    def interrupted(self) -> None:
+        """Nobody could work for a while, or be heard: nothing is learnt from what was told before."""
+        self._in_line.clear()
+        self._placed.clear()
+
+    def lost(self, placements: Iterable[str]) -> None:
+        """Their VM has gone: should it come back and do them all the same, that was no usual wait."""
+        for placement in placements:
+            self._placed.pop(placement, None)
+
     def tell(self, line: Line, now: Moment, slots: int) -> list[JobEvent]:
         """What is to be told now, of `slots` slots that take jobs."""
+        if not slots:
+            self.interrupted()
         events: list[JobEvent] = []
         most = max(1, min(TOLD_AT_ONCE, LOOKS_AT_ONCE // max(1, len(line))))
         while self._due and self._due[0][0] <= now.mono_s and len(events) < most:

@@ -4,19 +4,20 @@ Pure: `now` is the listener's monotonic clock in seconds, so the senders' clocks
 """
 
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from math import inf
-from types import MappingProxyType
 from typing import Final
 
 from bus.events import Heartbeat, VmEvent
-from bus.settings import Settings
+from telemetry.attendance import Attendance
+from telemetry.fleet_rules import Rules
+from telemetry.garbage import Garbage
 from telemetry.health import Health, Progress, ease
 from telemetry.ledger import Ledger
 from telemetry.vm_index import VmIndex
 from telemetry.vm_view import State, Vm, VmView, why_joined
+from telemetry.vm_views import VmViews
 
 __all__ = ["Change", "Fleet", "Rules", "State", "VmView"]
 
@@ -24,30 +25,6 @@ log = logging.getLogger(__name__)
 
 MOST_VMS: Final = 4_000
 """Names known at a time, since anybody may make them up: each costs kilobytes, and time at every look."""
-ANSWERING_S = 15.0
-"""Time a worker has, past a job's longest run, to answer it before it counts as stuck."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How the fleet is judged. `settle_beats` is how long a job sent may be missing in a ready VM's beats."""
-
-    beat_interval_s: float = 1.0
-    lost_after_s: float = 3.0
-    settle_beats: int = 2
-    readings: int = 5
-    ease_in_s: float = 10.0
-    stuck_after_s: float = 60.0 + ANSWERING_S
-    forget_after_s: float = 86_400.0
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Rules":
-        """The rules that the settings give."""
-        return cls(
-            beat_interval_s=settings.beat_interval_s,
-            lost_after_s=settings.lost_after_s,
-            stuck_after_s=settings.job_timeout_s + ANSWERING_S,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +46,19 @@ class Fleet:
     `heard`, `drain` and `tick` return the changes since one of them was last called. `placed` is to be called before a
     job is published to a VM, so that the word of its end can't come first.
 
-    A view is made anew as soon as something changes, so that asking costs nothing per VM. What is asked without `now`
-    is as of the latest call that had it. Nothing may be called while a collection of views is walked through.
+    Only what has changed is looked at anew, so that asking costs nothing per VM. What is asked without `now` is as of
+    the latest call that had it. Nothing may be called while a collection of views is walked through.
     """
 
     def __init__(self, rules: Rules | None = None) -> None:
         self.rules = rules or Rules()
         self._vms: dict[str, Vm] = {}
-        self._alive: OrderedDict[str, Vm] = OrderedDict()  # the longest unheard first
-        self._gone: OrderedDict[str, Vm] = OrderedDict()  # the longest lost first
+        self._attendance = Attendance(self.rules.lost_after_s)
         self._drained: frozenset[str] = frozenset()
-        self._views: dict[str, VmView] = {}
-        self._seen = MappingProxyType(self._views)
         self._index = VmIndex()
+        self._views = VmViews(self._index)
         self._changes: list[Change] = []
-        self._full = False  # told once
-        self._hears_from = -inf  # when it was last deaf until
+        self._passed_over = Garbage()
 
     # -- what the VMs say
 
@@ -99,11 +73,11 @@ class Fleet:
         self._expire(now)
         vm = self._vms.get(beat.vm)
         if vm is None:
-            if not self._has_room(beat.vm):
+            if not self._has_room(beat.vm, now):
                 return self._told()
             vm = self._vms[beat.vm] = self._joined(beat, now)
             self._tell(vm, "joined", why_joined(beat))
-        elif not vm.is_news(beat, silent=self._is_silent(vm, now)):
+        elif not vm.is_news(beat, silent=self._attendance.is_silent(vm, now)):
             self._suspect_rival(vm, beat, now)
             return self._told()
         elif vm.take(beat, now, silent=now - vm.heard_at > self.rules.lost_after_s):
@@ -114,17 +88,17 @@ class Fleet:
     def tick(self, now: float) -> list[Change]:
         """Let time pass: silent VMs are lost, and forgotten after a day."""
         self._expire(now)
-        while self._gone and now - next(iter(self._gone.values())).heard_at > self.rules.forget_after_s:
-            self._forget_longest_lost()
+        while (vm := self._attendance.longest_lost()) and now - vm.heard_at > self.rules.forget_after_s:
+            self._forget(vm)
         return self._told()
 
     def deaf(self) -> None:
         """Beats can't be heard from here on: until they can again, and a while longer, nobody is lost by silence."""
-        self._hears_from = inf
+        self._attendance.deaf()
 
     def hears(self, now: float) -> None:
         """Beats can be heard again, if they could not; the first one says so too."""
-        self._hears_from = min(self._hears_from, now)
+        self._attendance.hears(now)
 
     def knows(self, vm: str) -> bool:
         """Whether a VM of this name was heard within a day."""
@@ -136,20 +110,21 @@ class Fleet:
         """A job is being sent to a VM: it takes so many slots there from now on."""
         if vm in self._vms:
             self._vms[vm].ledger.sent(placement, now, slots)
-            self._look(self._vms[vm])
+            self._views.changed(self._vms[vm])
 
     def finished(self, vm: str, placement: str) -> None:
         """A job is answered, failed, handed back by the broker, or taken back: it takes no more room."""
         if vm in self._vms:
             self._vms[vm].ledger.finished(placement)
-            self._look(self._vms[vm])
+            self._note_empty(self._vms[vm])
+            self._views.changed(self._vms[vm])
 
     def let_ahead(self, vm: str, *, allowed: bool) -> None:
         """Whether a VM may be given jobs beyond its slots now, up to its look-ahead; at first it may."""
         known = self._vms.get(vm)
         if known is not None and known.ahead != allowed:
             known.ahead = allowed
-            self._look(known)
+            self._views.changed(known)
 
     def judged(self, vm: str, now: float, *, ok: bool, slowness: float | None = None) -> None:
         """A VM did a job well, or failed it in a way that may be its own fault; see `Health` for what comes of it."""
@@ -162,8 +137,8 @@ class Fleet:
     def unreachable(self, vm: str, now: float) -> None:
         """The broker had no queue for a VM: it is lost until its next beat."""
         self._expire(now)
-        if vm in self._alive:
-            self._lose(vm, f"the broker has no queue vm.{vm}")
+        if self._attendance.is_present(vm):
+            self._lose(self._vms[vm], f"the broker has no queue vm.{vm}")
 
     def drain(self, names: frozenset[str], now: float) -> list[Change]:
         """An operator drains these VMs and no others. Names not heard of yet are kept for when they join."""
@@ -179,14 +154,26 @@ class Fleet:
     def views(self, now: float) -> Mapping[str, VmView]:
         """Every VM by name, as of `now`: a live, read-only mapping in which only what changed is made anew."""
         self._expire(now)
-        return self._seen
+        return self._views.all()
+
+    def slots_of(self, vm: str, now: float) -> int | None:
+        """The slots of a VM; None of one that is not known."""
+        self._expire(now)
+        known = self._vms.get(vm)
+        return None if known is None else known.beat.slots
+
+    def held(self, vm: str) -> frozenset[str]:
+        """Ids of the placements that take room on a VM; none of one that is not known."""
+        return self._vms[vm].ledger.held if vm in self._vms else frozenset()
 
     def open(self, operation: str) -> Collection[VmView]:
         """VMs with room that serve it, the least recently changed first."""
+        self._views.all()
         return self._index.open(operation)
 
     def serving(self, operation: str) -> Collection[VmView]:
         """VMs that take jobs and serve it, with room or without."""
+        self._views.all()
         return self._index.serving(operation)
 
     @property
@@ -206,26 +193,27 @@ class Fleet:
 
     def holder(self, prefix: str) -> str | None:
         """The VM, not lost, that holds a placement whose id starts so. Looks through all: not for every job."""
-        alive = (view for view in self._views.values() if view.state != "lost")
+        alive = (view for view in self._views.all().values() if view.state != "lost")
         return next((view.name for view in alive if any(each.startswith(prefix) for each in view.held)), None)
 
     # -- beats
 
-    def _has_room(self, name: str) -> bool:
-        """Whether one more VM can be known; the one lost for longest is forgotten for it."""
-        if len(self._vms) >= MOST_VMS and self._gone:
-            self._forget_longest_lost()
-        elif len(self._vms) >= MOST_VMS:
-            if not self._full:
-                log.warning("%d VMs are heard, as many as are kept: %.80r and others are passed over", MOST_VMS, name)
-            self._full = True
-            return False
-        return True
+    def _has_room(self, name: str, now: float) -> bool:
+        """Whether one more VM can be known; a lost one that can be spared is forgotten for it."""
+        if len(self._vms) < MOST_VMS:
+            return True
+        if (spare := self._attendance.spare(now)) is not None:
+            self._forget(spare)
+            return True
+        if (more := self._passed_over.met("", now)) is not None:
+            log.warning("%d VMs are known, as many as are kept: %.80r is passed over%s", MOST_VMS, name, more)
+        return False
 
-    def _forget_longest_lost(self) -> None:
-        name, _ = self._gone.popitem(last=False)
+    def _forget(self, vm: Vm) -> None:
+        name = vm.beat.vm
+        self._attendance.forget(name)
+        self._views.forget(name)
         del self._vms[name]
-        self._index.changed(self._views.pop(name), None)
 
     def _joined(self, beat: Heartbeat, now: float) -> Vm:
         rules = self.rules
@@ -236,16 +224,10 @@ class Fleet:
         vm.drained = beat.vm in self._drained
         return vm
 
-    def _is_silent(self, vm: Vm, now: float) -> bool:
-        return now - max(vm.heard_at, self._hears_from) > self.rules.lost_after_s
-
     def _revive(self, vm: Vm, now: float) -> None:
-        """Move a VM just heard to the end of the line, and tell its state if that is another."""
+        """A VM was just heard: tell its state if that is another."""
         back = f"heard again after {now - vm.heard_at:.1f} s" if vm.announced == "lost" else None
-        vm.heard_at, vm.lost = now, None
-        self._gone.pop(vm.beat.vm, None)
-        self._alive[vm.beat.vm] = vm
-        self._alive.move_to_end(vm.beat.vm)
+        self._attendance.heard(vm, now)
         vm.check(now, self.rules.stuck_after_s)
         self._weigh(vm, now)
         self._settle(vm, back)
@@ -270,7 +252,7 @@ class Fleet:
             self._tell(known, known.announced, "its last jobs failed: it gets one at a time until one succeeds")
         if health.on_probation or was_on_probation or health.share != share:
             self._weigh(known, now)
-            self._look(known)
+            self._views.changed(known)
 
     def _suspect_rival(self, vm: Vm, beat: Heartbeat, now: float) -> None:
         """An older session still heard well after a newer one began is another machine with the same name."""
@@ -285,16 +267,17 @@ class Fleet:
     # -- changes
 
     def _expire(self, now: float) -> None:
-        while self._alive:
-            name, vm = next(iter(self._alive.items()))
-            if not self._is_silent(vm, now):
-                return
-            self._lose(name, f"not heard from for {now - vm.heard_at:.1f} s")
+        while vm := self._attendance.silent(now):
+            self._lose(vm, f"not heard from for {now - vm.heard_at:.1f} s")
 
-    def _lose(self, name: str, reason: str) -> None:
-        vm = self._gone[name] = self._alive.pop(name)
-        vm.lost = reason
+    def _lose(self, vm: Vm, reason: str) -> None:
+        self._attendance.lose(vm, reason)
+        self._note_empty(vm)
         self._settle(vm)
+
+    def _note_empty(self, vm: Vm) -> None:
+        if vm.lost and not vm.ledger.held_slots:
+            self._attendance.emptied(vm)
 
     def _settle(self, vm: Vm, back: str | None = None) -> None:
         """Derive the VM's state, and tell it if it is another.
@@ -302,18 +285,11 @@ class Fleet:
         Slots fill and empty with every job; that is told once a beat, not each time.
         """
         vm.settle()
-        view = self._look(vm)
-        if view.state != vm.announced:
-            why = f"all its slots are taken ({view.slots})" if view.state == "busy" else view.reason
-            self._tell(vm, view.state, "; ".join(filter(None, (back, why))) or None)
-
-    def _look(self, vm: Vm) -> VmView:
-        """Make the VM's view anew."""
-        name = vm.beat.vm
-        old = self._views.get(name)
-        view = self._views[name] = vm.view()
-        self._index.changed(old, view)
-        return view
+        self._views.settled(vm)
+        state, reason = vm.standing()
+        if state != vm.announced:
+            why = f"all its slots are taken ({vm.beat.slots})" if state == "busy" else reason
+            self._tell(vm, state, "; ".join(filter(None, (back, why))) or None)
 
     def _tell(self, vm: Vm, state: State, reason: str | None) -> None:
         vm.announced = state

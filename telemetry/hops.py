@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from opentelemetry.trace import SpanKind
 
-from bus.messages import Answer, Job, Message
+from bus.answers import Answer
+from bus.messages import Job, Message
 from bus.problems import PROBLEM_JSON
 from bus.topology import JOBS, VMS
 from bus.trace_context import readable

@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar, Token
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from bus.messages import Job, Message, told_id_of
@@ -27,7 +28,9 @@ _QUIET: Final = {
     "uvicorn": logging.WARNING,
 }
 _CLOCK: Final = "%H:%M:%S"
-_FROM_A_RECORD: Final = ("job", "trace")
+STEP_FIELDS: Final = ("user", "route", "vm", "attempt", "waited_ms", "ran_ms", "problem", "reason")
+"""What a line about a step of a job tells beside the job and its trace, as far as it is known."""
+_FROM_A_RECORD: Final = ("job", "trace", *STEP_FIELDS)
 """What a module that can't bind them gives with its line: `log.warning(..., extra={"job": ...})`."""
 _Event = MutableMapping[str, Any]
 
@@ -137,6 +140,11 @@ def json_lines(program: str, project: str | None = None, *, in_cloud: bool = Fal
     return _formatter([renamed], structlog.processors.JSONRenderer(ensure_ascii=False), iso=True)
 
 
+def iso_time(now: datetime) -> str:
+    """A moment as all our lines for programs tell it: ISO 8601 to the microsecond, UTC, as in `2026-01-01T...Z`."""
+    return now.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 def google_fields(trace: Trace, project: str | None) -> dict[str, str | bool]:
     """The fields by which Cloud Logging puts a line under its trace; without a project, the trace's bare number."""
     told: dict[str, str | bool] = {
@@ -157,11 +165,16 @@ def _formatter(processors: list[Any], renderer: Any, *, iso: bool = False) -> lo
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ExtraAdder(_FROM_A_RECORD),
             _merged,
-            structlog.processors.TimeStamper(fmt="iso" if iso else _CLOCK, utc=iso, key="time"),
+            _stamped if iso else structlog.processors.TimeStamper(fmt=_CLOCK, utc=False, key="time"),
             structlog.processors.format_exc_info,
         ],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *processors, renderer],
     )
+
+
+def _stamped(_logger: Any, _level: str, event: _Event) -> _Event:
+    event["time"] = iso_time(datetime.now(UTC))
+    return event
 
 
 def _merged(_logger: Any, _level: str, event: _Event) -> _Event:

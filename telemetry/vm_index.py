@@ -5,9 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import islice
 
-from telemetry.vm_view import State, VmView
-
-STRANDED = frozenset[State]({"lost", "draining", "joined", "quarantined"})
+from telemetry.vm_view import TAKES_JOBS, VmView
 
 
 @dataclass(slots=True)
@@ -48,23 +46,23 @@ class VmIndex:
 
     def changed(self, old: VmView | None, new: VmView | None) -> None:
         """A VM's view is another now. `old` is None for a VM that joins, `new` for one that is forgotten."""
-        before = old if old is not None and old.takes_jobs else None
-        after = new if new is not None and new.takes_jobs else None
+        before = old if old is not None and old.state in TAKES_JOBS else None
+        after = new if new is not None and new.state in TAKES_JOBS else None
         if before is not None:
             self._leave(before, after)
         if after is not None:
             self._enter(before, after)
-        was, now = old is not None and old.state in STRANDED, new is not None and new.state in STRANDED
-        if old is not None and was and not now:
+        was_stranded, is_stranded = before is not old, after is not new
+        if old is not None and was_stranded and not is_stranded:
             self.stranded -= {old.name}
-        elif new is not None and now and not was:
+        elif new is not None and is_stranded and not was_stranded:
             self.stranded |= {new.name}
 
     def _enter(self, before: VmView | None, after: VmView) -> None:
         self.slots += after.slots
         if before is None:
             self._taking_since[after.name] = after.heard_at
-        name, has_room = after.name, after.room > 0
+        name, has_room = after.name, after.capacity > after.held_slots
         for operation in after.operations:
             offer = self._offers.get(operation) or self._offered(operation)
             offer.serving[name] = after

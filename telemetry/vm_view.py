@@ -12,6 +12,7 @@ from telemetry.ledger import Ledger
 State = VmState
 
 TAKES_JOBS = frozenset[State]({"ready", "busy"})
+_WHYS_JOINED = {"absent": "no worker runs there", "starting": "its worker is starting"}
 
 
 class VmView(NamedTuple):
@@ -130,6 +131,10 @@ class Vm:
         self.cpu_percent = sum(self.readings) / len(self.readings)
         self.out = self._out()
 
+    def standing(self) -> tuple[State, str | None]:
+        """Its state, and why it takes no jobs if it doesn't."""
+        return self.out or ("busy" if self.ledger.held_slots >= self.beat.slots else "ready", None)
+
     def view(self) -> VmView:
         """The VM as it is known now."""
         beat, ledger, unlisted = self.beat, self.ledger, self.ledger.unlisted
@@ -173,5 +178,4 @@ class Vm:
 
 def why_joined(beat: Heartbeat) -> str | None:
     """Why a VM that is alive serves nothing, or None when it does."""
-    whys = {"absent": "no worker runs there", "starting": "its worker is starting"}
-    return whys.get(beat.worker) or (None if beat.slots else "it offers no slots")
+    return _WHYS_JOINED.get(beat.worker) or (None if beat.slots else "it offers no slots")

@@ -77,6 +77,7 @@ PARTS = {
     "captioner.py": "test_caption.py",
     "colour.py": "test_decoding.py",
     "cutter.py": "test_remove_background.py",
+    "depth.py": "test_decoding.py",
     "describer.py": "test_caption.py",
     "drawing.py": "test_sketch.py",
     "sketcher.py": "test_sketch.py",

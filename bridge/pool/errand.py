@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bridge.envelope import Parcel, returned_parcel
-from bridge.pool.wire import Answered, Failed, NotTaken, Outcome
+from bridge.envelope import Parcel, returned_parcel, served_elsewhere
+from bridge.pool.wire import Answered, Failed, NotTaken, Outcome, OutOfReach
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,14 @@ class Errand:
         if isinstance(outcome, Answered):
             return End(outcome.parcel)
         self.failures += isinstance(outcome, Failed)
-        self.refusals += isinstance(outcome, NotTaken)
+        self.refusals += isinstance(outcome, NotTaken | OutOfReach)
         if self.failures >= self.most:
-            return self._given_up(f"{url} {outcome.reason}")
+            return self._given_up(f"it {outcome.reason}")  # its address is not for the job's caller to know
         return self.home(f"{url} {outcome.reason}") if self.refusals >= self.most else None
 
     def home(self, reason: str) -> End:
         """Back as it came, for a VM. What is served at all, the pool itself knows, and tells."""
-        back = returned_parcel(self.parcel, reason)
-        return End(Parcel(back.body, {**back.attributes, "served": "yes"}))
+        return End(served_elsewhere(self.parcel, reason))
 
     def _given_up(self, reason: str) -> End:
         told = returned_parcel(self.parcel, reason).attributes

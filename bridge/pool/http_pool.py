@@ -85,7 +85,15 @@ class HttpPool:
     keeps = False
 
     def __init__(self, settings: Settings, patience: Patience | None = None, memory: Memory | None = None) -> None:
-        """A pool of the settings' services; `patience` and `memory` are for tests."""
+        """A pool of the settings' services; `patience` and `memory` are for tests.
+
+        Raises SetupError when there are none.
+        """
+        if not settings.cloud_services:
+            raise SetupError(
+                "OVERSPILL_CLOUD=http needs addresses: set OVERSPILL_CLOUD_SERVICES, as `https://all.example` or "
+                "`sketch=https://a.example,caption=https://b.example`."
+            )
         self._settings = settings
         self._patience = patience or Patience()
         self._memory = memory or Memory()
@@ -98,14 +106,7 @@ class HttpPool:
         self.operations = self._members.operations
 
     async def open(self) -> None:
-        """Ask each service whether it is ready; who is not is asked again. Raises SetupError without good addresses."""
-        if not self._members.all:
-            raise SetupError(
-                "OVERSPILL_CLOUD=http needs addresses: set OVERSPILL_CLOUD_SERVICES, as `https://all.example` or "
-                "`sketch=https://a.example,caption=https://b.example`."
-            )
-        for member in self._members.all:
-            _check_address(member.url)
+        """Ask each service whether it is ready; who is not is asked again."""
         limits = httpx.Limits(keepalive_expiry=_KEEPALIVE_S, max_keepalive_connections=self._settings.cloud_in_flight)
         connecting = httpx.Timeout(None, connect=self._patience.connect_s)
         self._client = httpx.AsyncClient(limits=limits, timeout=connecting)
@@ -145,11 +146,21 @@ class HttpPool:
         try:
             with self._memory.job(len(request.body)):
                 async with asyncio.timeout(self._left_s(request.deadline_ms)):
-                    end = await self._end_of(errand, request)
+                    end = await self._end_or_home(errand, request)
         except TimeoutError:
             log.warning("a job of the pool is overdue after %d runs and refusals", errand.tried.total())
         else:
             self._arrivals.put_nowait(Brought(end, self._memory, self._later))
+
+    async def _end_or_home(self, errand: Errand, request: Request) -> End:
+        """A job's end; home when a fault of ours keeps it from the services: a VM does not have to meet it."""
+        try:
+            return await self._end_of(errand, request)
+        except TimeoutError:
+            raise
+        except Exception:
+            log.exception("a job could not be posted to the pool")
+            return errand.home("it could not be posted; the bridge's log tells why")
 
     async def _end_of(self, errand: Errand, request: Request) -> End:
         while True:
@@ -178,8 +189,12 @@ class HttpPool:
             return Failed(f"did not answer in {most_s:g} s")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             return NotTaken(_out_of_reach(error))
+        except httpx.LocalProtocolError:
+            raise  # a request that HTTP has no words for: ours
         except httpx.HTTPError as error:
-            return Failed(f"broke off ({type(error).__name__}: {error})")
+            # The job's caller is told of it, and is no reader for what a library says of us and of our network.
+            log.warning("%s broke off (%s: %s)", member.url, type(error).__name__, error)
+            return Failed("broke off")
         finally:
             member.in_flight -= 1
 
@@ -260,16 +275,6 @@ class HttpPool:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _check_address(url: str) -> None:
-    try:
-        parsed = httpx.URL(url)
-        good = parsed.host and (parsed.port or 0) < 65_536
-    except httpx.InvalidURL:
-        good = False
-    if not good:
-        raise SetupError(f"OVERSPILL_CLOUD_SERVICES names {url!r}, which is no address: correct it, or leave it out.")
 
 
 async def _whole(response: httpx.Response, most_bytes: int) -> Response:

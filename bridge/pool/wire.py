@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import BaseModel, Field, ValidationError
 
 from bridge.envelope import Parcel, answer_parcel, read_count, read_job
-from bus.messages import Answer
+from bus.answers import Answer
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from bus.trace_context import readable
 
@@ -70,7 +70,14 @@ class Failed:
     reason: str
 
 
-Outcome = Answered | NotTaken | NotServed | Failed
+@dataclass(frozen=True, slots=True)
+class OutOfReach:
+    """The service has no way to the job's picture. Its set-up is to blame, not the claim: that was read at home."""
+
+    reason: str
+
+
+Outcome = Answered | NotTaken | NotServed | OutOfReach | Failed
 
 
 class Readiness(BaseModel):
@@ -131,11 +138,21 @@ def outcome_of(parcel: Parcel, response: Response, now_ms: int) -> Outcome:
         return NotTaken(f"does not let us in ({status}): set OVERSPILL_SERVICE_TOKEN to the same as there")
     if status == 429 or (status == 503 and "retry-after" in response.headers):
         return NotTaken(f"has no room (it says {status})", _retry_after_s(response) or SOON_S)
-    if problem == Kind.UNKNOWN_OPERATION.urn:
-        return NotServed(f"does not serve {parcel.attributes.get('operation', '')}")
-    if problem in _OURS and status != 503:
+    not_from_there = None if problem is None else _not_from_there(parcel, problem)
+    if not_from_there is not None:
+        return not_from_there
+    if problem is not None and problem.type in _OURS and status != 503:
         return Answered(_answer(parcel, response, now_ms))
     return Failed(f"failed: it says {status}")
+
+
+def _not_from_there(parcel: Parcel, problem: Problem) -> Outcome | None:
+    """What a problem means that another service, or a VM, would not have; None when it is the job's own."""
+    if problem.type == Kind.UNKNOWN_OPERATION.urn:
+        return NotServed(f"does not serve {parcel.attributes.get('operation', '')}")
+    if problem.type == Kind.BAD_FIELD.urn and problem.field in {"claim", "link"}:
+        return OutOfReach("has no way to the blob store of its picture: set OVERSPILL_BLOBS there")
+    return None
 
 
 def too_large(parcel: Parcel, limit: int) -> Answered:
@@ -161,12 +178,12 @@ def _of(parcel: Parcel, content_type: str, body: bytes) -> Answer:
     return Answer(job=parcel.ticket, operation=operation, content_type=content_type, body=body)
 
 
-def _problem_of(response: Response) -> str | None:
-    """The URN of a problem document, or None when the response is none."""
+def _problem_of(response: Response) -> Problem | None:
+    """The problem that a response is, or None when it is none."""
     if _media_type(response) != PROBLEM_JSON:
         return None
     try:
-        return Problem.model_validate_json(response.body).type
+        return Problem.model_validate_json(response.body)
     except ValidationError:
         return None
 

@@ -17,9 +17,10 @@ from bridge.envelope import Parcel
 from bridge.pubsub import resources
 from bridge.pubsub.bounds import unfit
 from bridge.pubsub.clients import Clients, Faults, said
-from bridge.pubsub.pull import Pull, Received, Upkeep
+from bridge.pubsub.pull import Pull, Upkeep
 from bridge.pubsub.served import Served
 from bridge.pubsub.setup import apply, found_subscription
+from bridge.pubsub.stream import Received
 from bus.errors import SetupError
 from bus.messages import LARGEST_BODY
 from bus.settings import Settings
@@ -37,21 +38,21 @@ _REMEDY: Final = "Run `overspill cloud init`, with the settings of the bridge an
 class PubSubArrival:
     """A message of one of the two subscriptions."""
 
-    __slots__ = ("_ack_id", "_pull", "dead", "parcel")
+    __slots__ = ("_pull", "_received", "dead", "parcel")
 
     def __init__(self, pull: Pull, received: Received, *, dead: bool) -> None:
         self.parcel = received.parcel
         self.dead = dead
         self._pull = pull
-        self._ack_id = received.ack_id
+        self._received = received
 
     def done(self) -> None:
         """Acknowledge it."""
-        self._pull.done(self._ack_id)
+        self._pull.done(self._received)
 
     def again(self) -> None:
         """Let Pub/Sub deliver it again, a little later."""
-        self._pull.again(self._ack_id)
+        self._pull.again(self._received)
 
 
 class PubSubCloud:

@@ -45,6 +45,10 @@ class NotServed(OverspillError):
     """The job was not begun: this service does not serve its operation."""
 
 
+class OutOfReach(BadInput):
+    """The job was not begun: its picture lies in a store that this service was not given; a VM may have been."""
+
+
 class Crashed(OverspillError):
     """The process computing the job died. It may have been the picture's doing, or the machine's."""
 
@@ -132,7 +136,7 @@ class Computing:
         """The answer to a job; its headers tell `vm`, and of one that ran `model`, `ran_ms` and `began_ms`.
 
         What a second run would only repeat is an answer: bad input, time or memory that did not suffice, a failed
-        operation. Raises NotServed, Busy, Crashed, or BlobsDown when a claimed picture can't be fetched now.
+        operation. Raises NotServed, Busy, Crashed, OutOfReach, or BlobsDown when a claimed picture can't be had now.
         """
         give_up_s = time.monotonic() + WAIT_S
         served = await self._loaded(give_up_s)
@@ -141,6 +145,8 @@ class Computing:
         try:
             job = await self._fetched(job, link, give_up_s)
         except BadInput as error:
+            if self._claims.blobs is None and error.problem.field in {"claim", "link"}:
+                raise OutOfReach(error.problem) from None
             return self._told(refusal(job, error.problem))
         child = await self._slot(job, give_up_s)
         if child is None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final, Protocol
 
 import grpc
-from google.api_core.exceptions import Aborted, GoogleAPICallError, RetryError, ServerError, TooManyRequests
+from google.api_core.exceptions import Aborted, GoogleAPICallError, NotFound, RetryError, ServerError, TooManyRequests
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import GoogleAuthError
 from google.pubsub_v1 import PublisherClient
@@ -20,13 +20,10 @@ TRY_S: Final = 15.0
 """One try to publish, seconds."""
 TRIES_S: Final = 15.0
 """From the first try on, none is begun after so long; the job is better pushed again, perhaps to another instance."""
-_RETRY: Final = Retry(
-    predicate=if_exception_type(ServerError, TooManyRequests, Aborted),
-    initial=0.1,
-    maximum=5.0,
-    multiplier=2.0,
-    timeout=TRIES_S,
-)
+_PASSING: Final = (ServerError, TooManyRequests, Aborted)
+_RETRY: Final = Retry(predicate=if_exception_type(*_PASSING), initial=0.1, maximum=5.0, multiplier=2.0, timeout=TRIES_S)
+_ON_AN_EMULATOR: Final = _RETRY.with_predicate(if_exception_type(*_PASSING, NotFound)).with_delay(maximum=1.0)
+"""One that was started anew has no topics until the bridge has made them again, and nobody else will push the job."""
 _LIFTED: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
@@ -57,6 +54,7 @@ class PubSubResults:
         Raises SetupError when there are none, or no project is known.
         """
         self._topic = results_topic(settings)
+        self._retry = _RETRY if settings.pubsub_emulator_host is None else _ON_AN_EMULATOR
         try:
             self._client = PublisherClient(transport=_transport(settings.pubsub_emulator_host))
         except GoogleAuthError as error:
@@ -70,7 +68,7 @@ class PubSubResults:
         message = PubsubMessage(data=parcel.body, attributes=dict(parcel.attributes))
         try:
             await asyncio.to_thread(
-                self._client.publish, topic=self._topic, messages=[message], retry=_RETRY, timeout=TRY_S
+                self._client.publish, topic=self._topic, messages=[message], retry=self._retry, timeout=TRY_S
             )
         except (GoogleAPICallError, RetryError, GoogleAuthError) as error:
             raise ResultsDown(f"{self._topic} does not take the answer ({type(error).__name__}: {error})") from error

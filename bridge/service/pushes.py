@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from functools import partial
+from typing import Final
 
-from bridge.envelope import Parcel, answer_parcel, read_job, returned_parcel
-from bridge.service.computing import Computing, NotServed
+from bridge.envelope import Parcel, answer_parcel, read_job, returned_parcel, served_elsewhere
+from bridge.service.computing import Computing, NotServed, OutOfReach
 from bridge.service.publishing import Results
+from bus.answers import Answer
 from bus.errors import BadInput
-from bus.messages import LARGEST_BODY, Answer, Job
+from bus.messages import LARGEST_BODY, Job
 from bus.problems import Kind, Problem
 from consumers.answers import AnswerCache, Kept, problem_of, refusal
 from consumers.claims import Claims
@@ -16,6 +18,8 @@ from telemetry import hops
 from telemetry.traces import Span
 
 log = logging.getLogger(__name__)
+
+NO_STORE: Final = "the service has no way to the blob store of its picture: set OVERSPILL_BLOBS there"
 
 
 class Pushes:
@@ -66,13 +70,21 @@ class Pushes:
         try:
             kept = await self._computing.run(job, link)
         except NotServed as reason:
-            log.warning("%s goes home: %s", job.operation, reason)
-            span.fail(str(reason))
-            await self._results.publish(returned_parcel(parcel, str(reason)))
+            await self._give_back(returned_parcel(parcel, str(reason)), job, span)
+            return
+        except OutOfReach:
+            # How this service was set up is no matter of the job's caller.
+            await self._give_back(served_elsewhere(parcel, NO_STORE), job, span)
             return
         self._answers.keep(job.id, kept)
         span.note("computed")
         await self._answer_with(kept, job, span)
+
+    async def _give_back(self, parcel: Parcel, job: Job, span: Span) -> None:
+        reason = parcel.attributes.get("reason", "")
+        log.warning("%s goes home: %s", job.operation, reason)
+        span.fail(reason)
+        await self._results.publish(parcel)
 
     async def _answer_with(self, kept: Kept, job: Job, span: Span) -> None:
         await self._publish(job, await self._stowed(job, kept))

@@ -10,8 +10,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from bridge.service.computing import Busy
 from bus.errors import BadInput
-from bus.messages import PARAMS_BYTES
+from bus.params import PARAMS_BYTES
 from bus.problems import Kind, Problem
 
 UPLOAD_S: Final = 120.0
@@ -29,26 +30,52 @@ class Upload:
     params: str | None
 
 
-async def read_body(request: Request, most_bytes: int) -> bytes:
-    """The whole body.
+class Uploads:
+    """The bodies that come to one service. All methods belong to the event loop's thread."""
 
-    Raises BadInput when it has more than `most_bytes`, before it is read where Content-Length tells so, and
-    HTTPException 408 when it does not come.
-    """
-    async with _in_time():
-        return await _bounded(request, most_bytes).body()
+    def __init__(self) -> None:
+        self._coming: set[asyncio.Timeout] = set()
+        self._stopped = False
 
+    def stop(self) -> None:
+        """Wait no longer for what has not come: the service goes away, and nothing of those jobs has begun."""
+        self._stopped = True
+        for limit in self._coming:
+            limit.reschedule(asyncio.get_running_loop().time())
 
-async def read_upload(request: Request, most_bytes: int) -> Upload:
-    """A picture of at most `most_bytes`: the body as it is, or the field `image` of a multipart form.
+    async def body(self, request: Request, most_bytes: int) -> bytes:
+        """The whole body.
 
-    `params` are those of the form, else of the query, else of the header. Raises BadInput and HTTPException 408.
-    """
-    given = request.query_params.get(PARAMS, request.headers.get(PARAMS))
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        return Upload(await read_body(request, most_bytes), given)
-    async with _in_time():
-        return await _from_form(request, most_bytes, given)
+        Raises BadInput when it has more than `most_bytes`, before it is read where Content-Length tells so,
+        HTTPException 408 when it does not come, and Busy when the service goes away meanwhile.
+        """
+        async with self._in_time():
+            return await _bounded(request, most_bytes).body()
+
+    async def upload(self, request: Request, most_bytes: int) -> Upload:
+        """A picture of at most `most_bytes`: the body as it is, or the field `image` of a multipart form.
+
+        `params` are those of the form, else of the query, else of the header. Raises what `body` does.
+        """
+        given = request.query_params.get(PARAMS, request.headers.get(PARAMS))
+        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            return Upload(await self.body(request, most_bytes), given)
+        async with self._in_time():
+            return await _from_form(request, most_bytes, given)
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(0 if self._stopped else UPLOAD_S) as limit:
+                self._coming.add(limit)
+                try:
+                    yield
+                finally:
+                    self._coming.discard(limit)
+        except TimeoutError:
+            if self._stopped:
+                raise Busy("the service is going away") from None
+            raise HTTPException(408, f"The body did not come within {UPLOAD_S:g} s.") from None
 
 
 async def _from_form(request: Request, most_bytes: int, given: str | None) -> Upload:
@@ -96,12 +123,3 @@ def _too_large(most_bytes: int) -> Problem:
 def _bad_form(why: str) -> Problem:
     remedy = "Send the picture as the body itself, or as the file `image` of a multipart form beside the text `params`."
     return Problem.of(Kind.BAD_FIELD, f"image: the form can't be read: {why.rstrip('.')}.", field=IMAGE, remedy=remedy)
-
-
-@contextlib.asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(UPLOAD_S):
-            yield
-    except TimeoutError:
-        raise HTTPException(408, f"The body did not come within {UPLOAD_S:g} s.") from None

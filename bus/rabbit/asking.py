@@ -8,7 +8,7 @@ from typing import TypeVar
 from bus.errors import BusError, Disconnected
 from bus.messages import Message
 from bus.rabbit.borrowing import Loan, borrowing
-from bus.rabbit.counting import Counts, counts, depths
+from bus.rabbit.counting import Counts, counts, depths, missing
 from bus.rabbit.history import Followed, Wanted, everything, follow, replay
 from bus.rabbit.session import Session
 
@@ -41,6 +41,13 @@ class Asking:
     async def counts(self, queue: str) -> Counts | None:
         """A queue's messages ready and consumers, or None where there is no such queue; raises as `depths` does."""
         return await self._ask(lambda session: counts(session, queue))
+
+    async def missing(self, queues: Iterable[str]) -> frozenset[str]:
+        """Those of the queues that are not there; raises as `depths` does.
+
+        Never ask for a name of direct reply-to: one that was made up ends the connection.
+        """
+        return await self._ask(lambda session: missing(session, queues))
 
     async def _ask(self, question: Callable[[Session], Awaitable[_T]]) -> _T:
         session = self._now()

@@ -9,14 +9,14 @@ from typing import Final, Self
 
 from pika.exceptions import AMQPError
 
-from bus.errors import BusError, Disconnected, Refused, SetupError
-from bus.messages import Message
+from bus.errors import BusError, Disconnected, SetupError
 from bus.rabbit.asking import Asking
 from bus.rabbit.consuming import Consumer, Delivery, Handler, begin, end
+from bus.rabbit.direct_replies import DirectReplies
 from bus.rabbit.faults import said, setup_fault
-from bus.rabbit.mapping import properties_of
 from bus.rabbit.observing import OBSERVED
-from bus.rabbit.session import TRANSIENT, Session, declare, fail, parameters
+from bus.rabbit.publishing import Publishing
+from bus.rabbit.session import Session, declare, parameters
 from bus.topology import Queue, Topology
 
 log = logging.getLogger(__name__)
@@ -27,11 +27,12 @@ _LOSSES: Final = (AMQPError, OSError, TimeoutError, BusError)
 """What a session that ends raises in those who wait for it."""
 
 
-class Bus(Asking):
+class Bus(Asking, Publishing):
     """A connection that mends itself: topology, consumers and back-off, on the running event loop.
 
-    Publishes that a lost connection leaves unconfirmed fail with Disconnected: the caller still holds the delivery
-    they came from, or the job it submitted, and does it again. Deliveries of a lost session come again by themselves.
+    Publishes that a lost connection, or `close`, leaves unconfirmed fail with Disconnected: the caller still holds the
+    delivery they came from, or the job it submitted, and does it again. Deliveries of a lost session come again by
+    themselves.
     """
 
     def __init__(self, url: str, *, name: str, topology: Topology, heartbeat_s: int = 5) -> None:
@@ -40,6 +41,10 @@ class Bus(Asking):
         self._parameters = parameters(url, name, heartbeat_s)
         p = self._parameters
         self.address = f"{p.host}:{p.port}/{p.virtual_host.strip('/')}"
+        self.direct_replies = DirectReplies(
+            parameters(url, f"{name}, direct replies", heartbeat_s), lambda: self._session
+        )
+        """Answers to `amq.rabbitmq.reply-to...`, which not every connection outlives."""
         self._topology = topology
         self._consumers: list[Consumer] = []
         self._sessions = 0
@@ -49,11 +54,6 @@ class Bus(Asking):
         self._changed = asyncio.Event()
         self.on_connect: Callable[[], None] = lambda: None
         self.on_disconnect: Callable[[], None] = lambda: None
-
-    @property
-    def blocked(self) -> bool:
-        """Whether the broker, short of memory or disk, has asked publishers to wait."""
-        return self._session is not None and self._session.blocked
 
     async def start(self, timeout_s: float | None = None) -> None:
         """Connect, and stay connected until `close`.
@@ -75,11 +75,16 @@ class Bus(Asking):
             raise failed
 
     async def close(self) -> None:
-        """Close the connection; unacked deliveries go back to their queues."""
+        """Close the connection; unacked deliveries go back to their queues.
+
+        What the broker has not confirmed or answered by then fails with Disconnected. Await what must have arrived
+        before: nothing is waited for here.
+        """
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        await self.direct_replies.close()
         if self._session is not None:
             self._session.close()
             await self._session.wait_closed()
@@ -95,36 +100,6 @@ class Bus(Asking):
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.close()
-
-    def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> "asyncio.Future[None]":
-        """Publish a persistent message; the future ends when the broker has taken responsibility.
-
-        It fails with Unroutable (mandatory, and no queue), Refused (nack) or Disconnected. Publishing many before
-        awaiting the first pipelines the confirms.
-        """
-        session = self._session
-        if session is None or not session.can_publish:
-            return _failed(Disconnected(f"no connection to the broker at {self.address}"))
-        try:
-            return session.publish(exchange, message, mandatory=mandatory)
-        except Exception as error:  # noqa: BLE001 (pika raises many kinds for what it can't write: one verdict here)
-            return _failed(Refused(f"AMQP can't carry this message ({type(error).__name__}: {error})"))
-
-    def post(self, exchange: str, message: Message) -> bool:
-        """Publish telemetry: transient, unconfirmed, and dropped (False) while there is no open way to the broker.
-
-        What AMQP can't carry is dropped too: whoever tells of its work goes on with it.
-        """
-        session = self._session
-        if session is None or not session.can_publish or session.blocked:
-            return False
-        properties = properties_of(message, TRANSIENT)
-        try:
-            session.telemetry.basic_publish(exchange, message.routing_key, message.body, properties)
-        except Exception as error:  # noqa: BLE001 (pika raises many kinds for what it can't write: one verdict here)
-            log.warning("an event for %.80r was dropped: AMQP can't carry it (%s)", message.routing_key, said(error))
-            return False
-        return True
 
     async def consume(self, queue: str, handler: Handler, *, prefetch: int, optional: bool = False) -> Consumer:
         """Consume a queue of the topology with manual acks, now and after each reconnect.
@@ -268,7 +243,8 @@ class Bus(Asking):
             OBSERVED.by.connected()
             self._changed.set()
             self.on_connect()
-            return await session.closed
+            # Shielded: `close` cancels this waiting, and the session is still to tell who waits why it ended.
+            return await asyncio.shield(session.closed)
         except _LOSSES as error:
             session.end(error)
             return session.closed.result()  # why it ended, where `error` is only what that led to
@@ -304,9 +280,3 @@ def _ending(session: Session) -> Iterator[None]:
         yield
     except _LOSSES as error:
         session.end(error)
-
-
-def _failed(error: BusError) -> "asyncio.Future[None]":
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    fail(future, error)
-    return future

@@ -1,15 +1,18 @@
-"""What queues say of themselves: how many messages are ready, and how many consumers there are."""
+"""What queues say of themselves: whether they are there, how many messages are ready, how many consumers there are."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
 from pika.channel import Channel
+from pika.exceptions import ChannelClosedByBroker
 
 from bus.errors import Disconnected
 from bus.rabbit.session import Session, asking, resolve, shut
 
 _ANSWERS_WITHIN_S: Final = 15.0
+_NOT_FOUND: Final = 404
 
 
 class Counts(NamedTuple):
@@ -28,14 +31,16 @@ async def counts(session: Session, queue: str, timeout_s: float = _ANSWERS_WITHI
         # Asking for a queue that is not there closes the channel that asks, so each question has its own.
         channel = await session.channel(essential=False)
         try:
-            return await _counted(session, channel, queue, timeout_s)
+            told = await _counted(session, channel, queue, timeout_s)
         finally:
             shut(channel)
+    return told if isinstance(told, Counts) else None
 
 
-async def _counted(session: Session, channel: Channel, queue: str, timeout_s: float) -> Counts | None:
-    reply: asyncio.Future[Counts | None] = session.loop.create_future()
-    channel.add_on_close_callback(lambda *_: resolve(reply, None))
+async def _counted(session: Session, channel: Channel, queue: str, timeout_s: float) -> Counts | BaseException:
+    """What a queue says, or with what the broker closed the channel instead."""
+    reply: asyncio.Future[Counts | BaseException] = session.loop.create_future()
+    channel.add_on_close_callback(lambda _channel, error: resolve(reply, error))
 
     def told(frame: Any) -> None:
         resolve(reply, Counts(frame.method.message_count, frame.method.consumer_count))
@@ -51,19 +56,37 @@ async def _counted(session: Session, channel: Channel, queue: str, timeout_s: fl
 
 
 async def depths(session: Session, queues: Iterable[str]) -> dict[str, int | None]:
-    """The messages ready in each queue, None where there is no such queue; raises as `counts`.
+    """The messages ready in each queue, None where there is no such queue; raises as `counts`."""
+    async with aclosing(_each(session, queues, "the depths of queues")) as each:
+        return {queue: told.ready if isinstance(told, Counts) else None async for queue, told in each}
+
+
+async def missing(session: Session, queues: Iterable[str]) -> frozenset[str]:
+    """Those of the queues that are not there; raises as `counts`.
+
+    One that is another connection's alone is there: nobody else may look at it, and all may publish to it.
+    """
+    async with aclosing(_each(session, queues, "queues")) as each:
+        return frozenset([queue async for queue, told in each if _is_not_found(told)])
+
+
+def _is_not_found(told: Counts | BaseException) -> bool:
+    return isinstance(told, ChannelClosedByBroker) and told.reply_code == _NOT_FOUND
+
+
+async def _each(
+    session: Session, queues: Iterable[str], what: str
+) -> AsyncGenerator[tuple[str, Counts | BaseException], None]:
+    """What each queue says.
 
     One channel asks for all of them, as long as there are such queues: a channel for each costs several times as much.
     """
-    told: dict[str, int | None] = {}
-    with asking(session, "the depths of queues"):
+    with asking(session, what):
         channel = await session.channel(essential=False)
         try:
             for queue in queues:
                 if not channel.is_open:
                     channel = await session.channel(essential=False)
-                count = await _counted(session, channel, queue, _ANSWERS_WITHIN_S)
-                told[queue] = None if count is None else count.ready
+                yield queue, await _counted(session, channel, queue, _ANSWERS_WITHIN_S)
         finally:
             shut(channel)
-    return told

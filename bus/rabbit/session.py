@@ -17,6 +17,7 @@ from pika.spec import Basic, BasicProperties
 
 from bus.errors import BusError, Disconnected, Refused, SetupError, Unroutable
 from bus.messages import Message
+from bus.rabbit.faults import said
 from bus.rabbit.mapping import properties_of
 from bus.rabbit.observing import OBSERVED
 from bus.rabbit.tables import read_as_sent
@@ -172,8 +173,9 @@ class Session:
         if self.closed.done():
             return
         self.closed.set_result(error)
+        why = f"the connection ended before the broker confirmed ({said(error)})"
         for pending in self.pending.values():
-            fail(pending.future, Disconnected("connection lost before the broker confirmed"))
+            fail(pending.future, Disconnected(why))
         self.pending.clear()
         self.close()
 

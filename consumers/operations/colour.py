@@ -1,36 +1,18 @@
-"""Any Pillow image in 8 bits, and any colour profile as sRGB."""
+"""Any colour profile as sRGB, and what range deep samples have. Needs no NumPy, which a page does without."""
 
 import io
 from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 _MODE_OF_SPACE = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK", "Lab": "LAB"}
 
 
-def to_8_bits(image: Image.Image) -> Image.Image:
-    """`image` with 16-bit, 32-bit and float samples scaled, not clipped, to 0-255; other modes as they are.
+def range_of(low: float, high: float) -> tuple[float, float]:
+    """The range that samples between `low` and `high`, deeper than 8 bits, were most likely stored in.
 
-    16-bit samples use their whole range. Floats from 0 to 1 do too, by convention; other ranges are stretched.
+    It is what becomes 0 to 255. Floats from 0 to 1 use their whole range, by convention; other ranges are stretched.
     """
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in {"I", "F"}:
-        return Image.fromarray(_stretched(np.asarray(image, np.float32)))
-    return image
-
-
-def _stretched(samples: NDArray[np.float32]) -> NDArray[np.uint8]:
-    finite = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(finite.min()), float(finite.max())
-    low, high = _range_of(low, high)
-    return ((finite - low) * (255.0 / (high - low)) + 0.5).clip(0, 255).astype(np.uint8)
-
-
-def _range_of(low: float, high: float) -> tuple[float, float]:
-    """The range that samples between `low` and `high` were most likely stored in."""
     if low < 0:
         return low, max(high, low + 1e-6 * abs(low))
     return 0.0, next((top for top in (1.0, 255.0, 65535.0) if high <= top), high)

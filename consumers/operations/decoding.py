@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from bus.errors import BadInput
-from bus.problems import Kind, Problem
-from consumers.operations.colour import to_8_bits, to_srgb
+from bus.problems import Kind, Problem, too_many_pixels
+from consumers.operations.colour import to_srgb
+from consumers.operations.depth import to_8_bits
 from consumers.operations.operation import Limits
 from consumers.operations.shortage import is_shortage
 from consumers.operations.sniffing import sniff
@@ -128,11 +129,7 @@ def _check_pixels(image: Image.Image, limits: Limits) -> None:
     across, down = (int(tags.get(side) or 0) for side in _TILE_SIDES)
     if max(width * height, across * down) > limits.max_pixels:
         width, height = max((width, height), (across, down), key=lambda sides: sides[0] * sides[1])
-        detail = (
-            f"It is {width:,} x {height:,} pixels, {width * height / 1e6:,.1f} megapixels; "
-            f"at most {limits.max_pixels / 1e6:,.1f} are taken."
-        )
-        raise BadInput(Problem.of(Kind.TOO_MANY_PIXELS, detail, limit=limits.max_pixels))
+        raise BadInput(too_many_pixels(width, height, limits.max_pixels))
 
 
 def _unidentified(body: bytes) -> BadInput:

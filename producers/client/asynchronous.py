@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, Self, Unpack
 
+from bus.answers import Answer
 from bus.blobs import Blobs
 from bus.clock import now_ms
 from bus.errors import AnswerTimeout, BadInput, Disconnected, JobFailed, OverspillError, Refused
-from bus.messages import ANONYMOUS, Answer, Message
+from bus.messages import ANONYMOUS, Message
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Delivery
 from bus.settings import MIB

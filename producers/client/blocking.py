@@ -8,8 +8,8 @@ from collections.abc import Coroutine, Generator, Iterable, Mapping
 from functools import partial
 from typing import Any, Self, TypedDict, TypeVar, Unpack
 
+from bus.answers import Answer
 from bus.blobs import Blobs
-from bus.messages import Answer
 from producers.client.asynchronous import AsyncClient, JobHandle, Outcome
 from producers.client.request import Image, JobOptions, Options, check_window
 

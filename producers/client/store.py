@@ -2,10 +2,11 @@
 
 import asyncio
 
+from bus.answers import Answer
 from bus.blobs import MOST_BYTES, Blobs, BlobsDown
 from bus.errors import BadInput, SetupError
 from bus.links import read_link
-from bus.messages import Answer, Message
+from bus.messages import Message
 from producers.client.request import Image, claimed, must_stay, read_image
 
 

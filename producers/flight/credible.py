@@ -9,8 +9,8 @@ from math import isfinite
 from typing import Final
 
 from bus.events import MOST_SLOTS
-from bus.messages import MOST
 from bus.topology import VM_NAME
+from bus.wire import MOST
 from producers.flight.recording import (
     NO_READING,
     SECONDS_A_LINE,
@@ -28,6 +28,8 @@ LONGEST_MS: Final = 31 * _DAY_MS
 """The longest recording; the history keeps a day."""
 AHEAD_MS: Final = 3_600_000
 """By how much the clock of a router or bridge may be ahead of ours."""
+LONGEST_LAIN_MS: Final = _DAY_MS
+"""The longest that a job is believed to have lain in its lane, if its caller's clock says so."""
 _MOST_MEGAPIXELS: Final = 1e6
 _MOST_CORES: Final = 65_536
 _MOST_OPERATIONS: Final = 64
@@ -75,6 +77,7 @@ def _job(job: RecordedJob, from_ms: int) -> bool:
         in_time
         and _within(_MOST_MEGAPIXELS, job.megapixels)
         and _within(LONGEST_MS, job.ran_ms)
+        and _within(LONGEST_LAIN_MS, job.lain_ms)
         and _within(MOST, job.bytes, job.attempts)
         and _within(_MOST_MONEY, job.cost)
     )

@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from bus.events import JobEvent
+from producers.flight.credible import LONGEST_LAIN_MS
 from producers.flight.recording import RecordedJob
 
+TOLD_FROM_MS: Final = 1000
+"""A job that had lain in its lane for no longer has not lain there: of more jobs it would be noise."""
+_SECOND_MS: Final = 1000
 Key = tuple[str, str, str]
 """User, job id and operation."""
 _Step = Literal["routed", "sent", "running", "retried", "ended"]
@@ -149,7 +153,17 @@ def _job(key: Key, stay: _Stay) -> RecordedJob:
         cost=next((event.cost for event in steps if event.cost is not None), None),
         policy=None if routed is None else routed.policy,
         routed_ms=None if routed is None else routed.at_ms,
+        lain_ms=_lain_ms(stay),
     )
+
+
+def _lain_ms(stay: _Stay) -> int | None:
+    """How long it had lain in its lane before, at the least: callers tell whole seconds, so each is given one."""
+    sent_ms = max((event.sent_ms for event in _all_steps(stay) if event.sent_ms is not None), default=None)
+    if sent_ms is None:
+        return None
+    lain_ms = stay.arrived_ms - (sent_ms + _SECOND_MS)
+    return None if lain_ms > LONGEST_LAIN_MS else lain_ms if lain_ms > TOLD_FROM_MS else 0
 
 
 def _all_steps(stay: _Stay) -> Iterator[JobEvent]:

@@ -21,6 +21,10 @@ class NotPlayable(OverspillError):
     """The recording, or what is asked of it, leaves nothing to be played."""
 
 
+Fleet = tuple[tuple[RecordedVm, Presence], ...]
+"""Each VM as it was at last, and when it was there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the recording tells of how things run, asked by all parts of the scenario."""
@@ -30,23 +34,28 @@ class Known:
     cloud: Speeds
     cloud_second: float
     """US dollars that a second from sending to answer came to."""
-    fleet: tuple[tuple[RecordedVm, Presence], ...]
-
-    @property
-    def slot_s(self) -> float:
-        """What the recorded VMs had to give, in seconds of slots."""
-        until_s = (self.recording.header.to_ms - self.recording.header.from_ms) / 1000
-        return sum(vm.slots * there.up_s(until_s) for vm, there in self.fleet)
+    fleet: Fleet
 
 
-def known(recording: Recording) -> Known:
-    """Learn from the recording. Raises NotPlayable when there are no jobs in it, or more VMs than can be played."""
+def fleet_of(recording: Recording) -> Fleet:
+    """The VMs of the recording. Raises NotPlayable when there are no jobs in it, or more VMs than can be played."""
     if not recording.jobs:
         raise NotPlayable("There are no jobs in this recording. Record while some are sent: overspill record FILE.")
     latest = _latest(recording.vms)
     if len(latest) > MOST_VMS:
         few = f"{MOST_VMS:,} can be played"
         raise NotPlayable(f"There are {len(latest):,} VMs in this recording, and {few}: record a time with fewer.")
+    return tuple((vm, presence(recording, vm.vm)) for vm in latest)
+
+
+def slots_s(fleet: Fleet, span_s: float) -> float:
+    """What VMs had to give over a recording of so many seconds, in seconds of slots."""
+    return sum(vm.slots * there.up_s(span_s) for vm, there in fleet)
+
+
+def known(recording: Recording) -> Known:
+    """Learn from the recording. Raises NotPlayable as `fleet_of`."""
+    fleet = fleet_of(recording)
     runs: dict[bool, list[Run]] = {False: [], True: []}
     for job in recording.jobs:
         seconds = ran_for_s(job)
@@ -56,7 +65,6 @@ def known(recording: Recording) -> Known:
     spent = sum(job.cost or 0.0 for job in recording.jobs)
     busy_s = sum(run.seconds for run in runs[True])
     second = spent / busy_s if busy_s else PRICES.second
-    fleet = tuple((vm, presence(recording, vm.vm)) for vm in latest)
     return Known(recording, Speeds(runs[False]), Speeds(runs[True]), second, fleet)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from bus.errors import OverspillError
-from bus.messages import MOST
+from bus.wire import MOST
 from producers.flight.credible import LONGEST_MS, is_credible
 from producers.flight.recording import (
     VERSION,

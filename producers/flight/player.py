@@ -4,11 +4,13 @@ What each job would take on another VM, or in the cloud, is modelled from what w
 is decided is decided anew.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from producers.admission import LEAD_S, Config
 from producers.cloud import Terms
-from producers.flight.known import Known, NotPlayable, known, rule
+from producers.flight.arrivals import as_sent
+from producers.flight.known import Known, NotPlayable, fleet_of, known, rule, slots_s
 from producers.flight.outcomes import Day, counts, played, recorded
 from producers.flight.recording import Recording
 from producers.flight.scenario import cloud, tasks, vms
@@ -22,20 +24,26 @@ from producers.simulation.scenario import Scenario
 from producers.simulation.world import World
 
 DEFAULT: Final = Rules()
+Watch = Callable[[float], object]
+STEPS: Final = 200
+"""How often `watch` is called in a day."""
 WINDOW: Final = 128
 """Jobs of a lane that the router holds at the most, as its look-ahead grows."""
 
 
 def as_recorded(recording: Recording) -> Day:
     """The day as it was. Raises NotPlayable when there are no jobs in it."""
-    return recorded(recording, known(recording).slot_s)
+    return recorded(as_sent(recording), slots_s(fleet_of(recording), _span_s(recording)))
 
 
-def play(recording: Recording, what_if: WhatIf) -> Day:
+def play(recording: Recording, what_if: WhatIf, watch: Watch = lambda _share: None) -> Day:
     """The day as it would have been. The same recording and the same question give the same day.
 
-    Raises NotPlayable when the recording, or what is asked of it, leaves nothing to be played.
+    `watch` is called now and then with how much of the day is over, 0 to 1. Raises NotPlayable when the recording, or
+    what is asked of it, leaves nothing to be played.
     """
+    check(recording, what_if)
+    recording = as_sent(recording)
     found = known(recording)
     spec = cloud(found, what_if)
     config = configured(recording, what_if, spec)
@@ -49,12 +57,29 @@ def play(recording: Recording, what_if: WhatIf) -> Day:
         epoch_ms=recording.header.from_ms,
         gives_up=True,
     )
-    log = World(put, mind(config, receipts=False)).run()
+    span_s = _span_s(recording)
+    world = World(put, mind(config, receipts=False))
+    for step in range(1, STEPS + 1):
+        world.engine.at(span_s * step / STEPS, watch, step / STEPS)
+    log = world.run()
     compared = [number for number, job in enumerate(recording.jobs) if counts(job)]
-    span_s = (recording.header.to_ms - recording.header.from_ms) / 1000
     added_s = sum(vm.slots * span_s for vm in fleet[len(fleet) - what_if.add_vms :])
-    kept_s = sum(vm.slots * there.up_s(span_s) for vm, there in found.fleet if vm.vm not in what_if.remove_vms)
+    kept_s = slots_s(tuple(each for each in found.fleet if each[0].vm not in what_if.remove_vms), span_s)
     return played(log, sent, numbers, compared, Day((), 0, 0, kept_s + added_s, span_s))
+
+
+def check(recording: Recording, what_if: WhatIf) -> None:
+    """Raise NotPlayable at once where the recording knows of nobody who does jobs: each would wait the whole day."""
+    has_cloud = any(each.state for each in recording.clouds) if what_if.cloud is None else what_if.cloud
+    if not has_cloud and not any(vm.slots for vm in recording.vms):
+        raise NotPlayable(
+            "No VM and no cloud was recorded, so nobody is there to do the jobs. VMs are known by their heartbeats: "
+            "record some time in which they run."
+        )
+
+
+def _span_s(recording: Recording) -> float:
+    return (recording.header.to_ms - recording.header.from_ms) / 1000
 
 
 def configured(recording: Recording, what_if: WhatIf, spec: CloudSpec | None) -> Config:

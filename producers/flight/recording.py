@@ -55,6 +55,9 @@ class RecordedJob:
     policy: str | None = None
     routed_ms: int | None = None
     """When the router placed it last."""
+    lain_ms: int | None = None
+    """How long it had lain in its lane when it was taken up, at the least, and by its caller's clock; 0 is not over a
+    second, None that the caller did not say when it was sent."""
 
     @property
     def at_ms(self) -> int:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Final
 
+from producers.flight.arrivals import IN_LINE, as_sent
 from producers.flight.known import rule, settled
 from producers.flight.outcomes import Figures
 from producers.flight.recording import NO_READING, RecordedJob, Recording
 from producers.flight.what_if import WhatIf
+from producers.placement.policies import reads
 
 LARGE: Final = 0.1
 """Of a percentile: the error from which what is played says little of what would be."""
@@ -19,8 +21,6 @@ FEW_JOBS: Final = 1000
 SHORT_MS: Final = 3_600_000
 MUCH_UNSEEN: Final = 0.02
 """Of the jobs."""
-IN_LINE: Final = 4
-"""Jobs of a user that a router looks at to begin with: who has fewer in line has none behind them."""
 FOLLOWS_MS: Final = 100
 """A job that comes so soon after another of its user's was placed has come in its room."""
 
@@ -79,11 +79,14 @@ def _of_the_file(recording: Recording) -> list[str]:
     unsized = sum(job.megapixels is None for job in jobs)
     if unsized > MUCH_UNSEEN * len(jobs):
         said.append(f"The size of {unsized:,} of {len(jobs):,} pictures is not known: they count as of 4 megapixels.")
-    return [*said, *_of_the_lanes(jobs)]
+    return [*said, *_of_the_lanes(as_sent(recording).jobs)]
 
 
 def _of_the_lanes(jobs: tuple[RecordedJob, ...]) -> list[str]:
-    """Whether jobs seem to have lain where no router looked: they came at the pace at which others were placed."""
+    """Whether jobs seem to have lain where no router looked: they came at the pace at which others were placed.
+
+    Those count whose callers did not say when they sent them, or can't be believed.
+    """
     lines: dict[str, list[RecordedJob]] = defaultdict(list)
     for job in jobs:
         lines[job.user].append(job)
@@ -95,11 +98,11 @@ def _of_the_lanes(jobs: tuple[RecordedJob, ...]) -> list[str]:
 
 
 def _behind_others(line: list[RecordedJob]) -> Iterator[bool]:
-    """Of a user's jobs that came while there was a line: whether each came as another left it."""
+    """Of a user's jobs that came while there was a line, from when is not known: whether each came as another left."""
     left_ms = sorted(job.routed_ms or job.ended_ms or job.arrived_ms for job in line)
     for before, job in enumerate(line):
         gone = bisect_left(left_ms, job.arrived_ms + 1)
-        if before - gone >= IN_LINE - 1:
+        if job.end is not None and job.lain_ms != 0 and before - gone >= IN_LINE - 1:
             yield gone > 0 and job.arrived_ms - left_ms[gone - 1] <= FOLLOWS_MS
 
 
@@ -127,6 +130,11 @@ def _of_the_question(recording: Recording, what_if: WhatIf) -> list[str]:
         said.append("No cloud was recorded: its times and prices are what overspill takes before it knows better.")
     elif recording.clouds and what_if.cloud is not False and not _was_used(recording):
         said.append("No job was answered by the cloud: its times and prices are what its bridge told, or a guess.")
+    asked = {"cpu": what_if.cpu_threshold, "ram": what_if.ram_threshold}
+    policy = what_if.policy or ("threshold" if (told := rule(recording)) is None else told.policy)
+    unread = [name.upper() for name, asked_for in asked.items() if asked_for is not None and not reads(policy, name)]
+    if unread:
+        said.append(f"The policy {policy} looks at no threshold of {' or '.join(unread)}: that changes nothing.")
     absent = sorted(set(what_if.user_weights) - {job.user for job in recording.jobs})
     if absent:
         said.append(f"Nobody of the name {', '.join(absent)} sent a job.")

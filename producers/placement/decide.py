@@ -44,7 +44,7 @@ def place(wish: Wish, known: Known, rules: Rules, cloud: CloudSeen, now: float) 
         return _FULL
     behind_s = round(wish.behind_s / max(1, fleet.slots), 3) if wish.behind_s else 0.0
     typical = known.estimates.typical(wish.operation, wish.megapixels)
-    enough_s = round(known.estimates.enough_s(typical.p50), 3)
+    enough_s = round(known.estimates.enough_s(typical.p50), 3) if "enough_s" in policy.reads else 0.0
     scene = Scene(wish, Asked(wish.slots, rules, cloud, behind_s, enough_s), known, now, typical)
     decision = policy.choose(scene.asked, policy.look(scene))
     if unserved is not None:

@@ -34,3 +34,8 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
         "predictive": Policy(predictive.look, predictive.choose, reads=("slots", "behind_s", "enough_s")),
     }
 )
+
+
+def reads(policy: str, limit: str) -> bool:
+    """Whether a policy looks at a limit; one that there is not looks at none."""
+    return policy in POLICIES and limit in POLICIES[policy].reads

@@ -39,7 +39,7 @@ def look(scene: Scene) -> list[Offer]:
     """
     # Far: a VM just freed stands behind all that have only room to look ahead.
     views = list(islice(scene.open(), WALKED))
-    idle = sorted(((scene.run_s(view.name), view) for view in views if view.held_slots < view.slots), key=_run_s)
+    idle = sorted(scene.runs([view for view in views if view.held_slots < view.slots]), key=_run_s)
     soon_s = idle[0][0] if idle else inf
     early_s = scene.asked.early_s
     if soon_s <= early_s:
@@ -71,13 +71,13 @@ def _early(idle: Iterable[_Run], enough_s: float, kept: float) -> list[_Run]:
 def _slowest(scene: Scene, views: Iterable[VmView]) -> list[Offer]:
     """Where a short job that finds no idle slot may stand in line: the slowest VMs that end it soon enough even so."""
     early_s = scene.asked.early_s
-    runs = [(run_s, view) for view in views if (run_s := scene.run_s(view.name)) <= early_s]
+    runs = [run for run in scene.runs(views) if run[0] <= early_s]
     asked = nlargest(ASKED, runs, key=_run_s)
     return [offer for _, view in asked if (offer := scene.foreseen(scene.offer(view))).end_s <= early_s]
 
 
 def _fastest(scene: Scene, views: Iterable[VmView], soon_s: float) -> list[_Run]:
-    runs = [(run_s, view) for view in views if (run_s := scene.run_s(view.name)) * NEAR < soon_s]
+    runs = [run for run in scene.runs(views) if run[0] * NEAR < soon_s]
     return sorted(runs, key=_run_s)[:ASKED]
 
 

@@ -1,8 +1,8 @@
 """A decision's receipt: what it rested on, in a job's event, so that it can be told again. Pure."""
 
 from bus.events import RECEIPT_BYTES, Candidate, CloudSeen, JobEvent
-from bus.messages import cut
 from bus.topology import CLOUD_KEY
+from bus.wire import cut
 from producers.placement.choices import Asked, Offer, Rules
 from producers.placement.policies import POLICIES, Policy
 

@@ -67,9 +67,10 @@ class Scene:
         room = view.capacity - held
         return Offer(view.name, load, ram, age_s, held, view.slots, max(0, room))
 
-    def run_s(self, vm: str) -> float:
-        """How long the job is expected to run on a VM, as likely longer as shorter."""
-        return self.typical.p50 * self.known.estimates.factor(self.wish.operation, vm)
+    def runs(self, views: Iterable[VmView]) -> list[tuple[float, VmView]]:
+        """The VMs, each with how many seconds the job is expected to run there, as likely more as less."""
+        typical_s, factor = self.typical.p50, self.known.estimates.factors(self.wish.operation)
+        return [(typical_s * factor(view.name), view) for view in views]
 
     def foreseen(self, offer: Offer) -> Offer:
         """The offer with the job's end: the wait for a slot, and the run.
@@ -82,7 +83,9 @@ class Scene:
         wait_s = 0.0 if is_idle else self.known.work.wait_s(offer.vm, offer.slots, self.now)
         typical = self.typical
         end_s, late_s = wait_s + typical.p50 * factor, wait_s + typical.p90 * factor
-        return Offer(*offer[:7], int(end_s * 1000 + 0.5) / 1000, int(late_s * 1000 + 0.5) / 1000)
+        vm, load, ram, age_s, held, slots, room, _, _ = offer
+        ends = int(end_s * 1000 + 0.5) / 1000, int(late_s * 1000 + 0.5) / 1000
+        return Offer(vm, load, ram, age_s, held, slots, room, *ends)
 
 
 def has_room(view: VmView, slots: int) -> bool:

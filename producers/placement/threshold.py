@@ -11,7 +11,7 @@ def look(scene: Scene) -> list[Offer]:
     """The offers to choose from. A job overflows only after every VM with room was looked at."""
     offers = scene.first_offers()
     rules = scene.asked.rules
-    if scene.asked.cloud.open and not any(is_under(offer, rules) for offer in offers):
+    if scene.asked.cloud.open and not _under(offers, rules):
         others = map(scene.offer, islice(scene.open(), LOOKED_AT, None))
         offers += islice((offer for offer in others if is_under(offer, rules)), 1)
     return offers
@@ -27,7 +27,7 @@ def choose(asked: Asked, offers: Sequence[Offer]) -> Decision:
     fitting = [offer for offer in offers if offer.fits(asked.slots)]
     if not fitting:
         return nobody_fits(asked, offers)
-    under = [offer for offer in fitting if is_under(offer, rules)]
+    under = _under(fitting, rules)
     if under:
         over = [offer for offer in fitting if not is_under(offer, rules)] if len(under) < SHOWN else []
         said = f"under {rules.cpu_threshold:g} % CPU and {rules.ram_threshold:g} % RAM"
@@ -49,6 +49,11 @@ def verdict(offer: Offer, rules: Rules) -> str:
 def is_under(offer: Offer, rules: Rules) -> bool:
     """Whether a VM is under both thresholds."""
     return offer.load < rules.cpu_threshold and offer.ram < rules.ram_threshold
+
+
+def _under(offers: Sequence[Offer], rules: Rules) -> list[Offer]:
+    cpu, ram = rules.cpu_threshold, rules.ram_threshold  # in line, as in `is_under`: done for 64 offers with each job
+    return [offer for offer in offers if offer.load < cpu and offer.ram < ram]
 
 
 def _best(offers: list[Offer]) -> list[Offer]:

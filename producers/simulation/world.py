@@ -1,7 +1,6 @@
 """The whole of it: jobs come in, a real `Dispatcher` decides, simulated queues and VMs carry it out."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from math import inf
 from random import Random
 from typing import Final, Literal
@@ -31,16 +30,9 @@ TICKS_A_STATUS: Final = 4
 """How often the router asks for bridges; and when it holds nothing, this is how often its ticks matter."""
 PATIENCE_S: Final = 900.0
 """When nothing is to come any more and no job ends for so long, those that are open never will."""
-
-
-@dataclass(slots=True)
-class _Templates:
-    """Models to copy: checking each anew would take longer than all decisions."""
-
-    job: Job = field(default_factory=lambda: Job(id="0", body=b"-", operation="sketch", reply_to="replies"))
-    event: JobEvent = field(
-        default_factory=lambda: JobEvent(state="done", job="0", operation="sketch", at_ms=0, route="vm")
-    )
+# Models to copy: checking each anew would take longer than all decisions.
+_JOB: Final = Job(id="0", body=b"-", operation="sketch", reply_to="replies")
+_EVENT: Final = JobEvent(state="done", job="0", operation="sketch", at_ms=0, route="vm")
 
 
 class World:
@@ -54,7 +46,6 @@ class World:
         self._mind = mind
         self._listen = listen
         self._random = Random(scenario.seed)  # noqa: S311 (drawn from a seed, to be drawn again)
-        self._templates = _Templates()
         self._tasks = scenario.tasks
         self._lanes = {user: lane(crc32(user.encode()) % LANES) for user in {task.user for task in scenario.tasks}}
         self.cloud = None if scenario.cloud is None else SimulatedCloud(scenario.cloud, self)
@@ -85,8 +76,8 @@ class World:
         if not self._tasks:
             return self.log
         self._begin()
-        step = self.engine.step
-        while self.log.open and not self._given_up:
+        step, log = self.engine.step, self.log
+        while log.open and not self._given_up:
             step()
         if not self.log.open:
             for _ in range(1000):  # a job in two places would end again
@@ -118,14 +109,13 @@ class World:
             self._refused(number, task, task.refused)
             return
         job = like(
-            self._templates.job,
+            _JOB,
             id=str(number),
             user=task.user,
             operation=task.operation,
             body=picture(task.megapixels, task.size),
             priority=task.priority,
             site="local" if task.local else "any",
-            received_ms=self.now_ms,
         )
         self.broker.put(self._lanes[task.user], Parcel(job))
 
@@ -133,10 +123,16 @@ class World:
         self.log.ended(number, self.engine.now, "refused", problem)
         if self._listen is not None:
             told = {"job": str(number), "user": task.user, "operation": task.operation, "at_ms": self.now_ms}
-            self._listen(like(self._templates.event, state="failed", route=None, problem=problem, waited_ms=0, **told))
+            self._listen(like(_EVENT, state="failed", route=None, problem=problem, waited_ms=0, **told))
 
     def _deliver(self, arrival: Arrival, job: Job) -> None:
-        self._perform(self._mind.admit(arrival, job, self.now))
+        told = (arrival, job) if self._listen is None else self._timed(arrival, job)
+        self._perform(self._mind.admit(*told, self.now))
+
+    def _timed(self, arrival: Arrival, job: Job) -> tuple[Arrival, Job]:
+        """With what is only told: when it was sent, in whole seconds, and when a router first took it up."""
+        sent_ms = self._scenario.epoch_ms + int(self._tasks[int(job.id)].arrival_s) * 1000
+        return arrival._replace(sent_ms=sent_ms), job if job.received_ms else like(job, received_ms=self.now_ms)
 
     def _perform(self, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -240,7 +236,7 @@ class World:
 
     def _post(self, job: Job, vm: str, state: Literal["running", "done", "retried"], **more: object) -> None:
         told = {"job": job.id, "operation": job.operation, "user": job.user, "vm": vm, "placement": job.placement}
-        self.tell(like(self._templates.event, state=state, at_ms=self.now_ms, attempt=job.attempt, **told, **more))
+        self.tell(like(_EVENT, state=state, at_ms=self.now_ms, attempt=job.attempt, **told, **more))
 
     def tell(self, event: AnyEvent) -> None:
         """Something is told, and on its way to the router."""

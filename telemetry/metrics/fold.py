@@ -1,6 +1,6 @@
 """Folds events into metrics: those that this process tells, and those that it hears. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 from typing import Any, Final, NamedTuple
 
@@ -9,7 +9,18 @@ from bus.topology import OPERATIONS
 from telemetry.metrics import families as f
 from telemetry.metrics.board import Board, Labels
 from telemetry.metrics.fairness import Fairness, jain
-from telemetry.metrics.labels import CLOUD_STATES, NONE, VM_STATES, operation_label, problem_label
+from telemetry.metrics.families import Family
+from telemetry.metrics.labels import (
+    CLOUD_STATES,
+    DEAD_HANDLED,
+    JOB_PROBLEMS,
+    NONE,
+    RUN_OUTCOMES,
+    RUN_PROBLEMS,
+    VM_STATES,
+    operation_label,
+    problem_label,
+)
 
 MOST_VMS: Final = 1000
 """VMs that are told by name; the others are only counted."""
@@ -19,6 +30,21 @@ _AT_FIRST: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "vm": (("running", "retried", "done", "failed", "unanswerable"), "vm"),
     "bridge": (("sent", "retried", "done", "failed", "unanswerable"), "cloud"),
 }
+
+
+def _at_first(program: str) -> Iterator[tuple[Family, *Labels]]:
+    """The counts that a program begins with, by family and labels."""
+    states, place = _AT_FIRST.get(program, ((), NONE))
+    for operation in OPERATIONS:
+        for state in states:
+            yield from ((f.JOBS, state, operation, at) for at in (("vm", "cloud") if state == "routed" else (place,)))
+        if "failed" in states:
+            yield from ((f.FAILURES, operation, problem) for problem in JOB_PROBLEMS)
+        if "retried" in states:
+            problems = (NONE, *RUN_PROBLEMS) if place == "vm" else (NONE,)
+            yield from ((f.RETRIES, operation, place, problem) for problem in problems)
+        yield from ((f.SERVICE_RUNS, operation, outcome) for outcome in RUN_OUTCOMES)
+    yield from ((f.DEAD_HANDLED, how) for how in DEAD_HANDLED)
 
 
 class VmSeen(NamedTuple):
@@ -48,12 +74,12 @@ class Fold:
         """Asked at each status of the router."""
 
     def begin(self, program: str) -> None:
-        """Tell zero of what has not happened yet: a rate needs a count to begin from."""
-        states, place = _AT_FIRST.get(program, ((), NONE))
-        for state in states:
-            for operation in OPERATIONS:
-                for at in ("vm", "cloud") if state == "routed" else (place,):
-                    self._board.add(f.JOBS, state, operation, at, amount=0.0)
+        """Tell zero of what has not happened yet: a rate needs a count to begin from.
+
+        Failures most of all: of a series that begins with a burst, all within one scrape, no rate is ever seen.
+        """
+        for family, *labels in _at_first(program):
+            self._board.add(family, *labels, amount=0.0)
         self._board.set(f.FAIRNESS, value=1.0)
 
     def told(self, event: AnyEvent) -> None:
@@ -69,7 +95,7 @@ class Fold:
             if event.ran_ms is not None:
                 self._fairness.ran(event.user, event.ran_ms / 1000, at_ms / 1000)
             # Told by commands, which nobody scrapes; of several routers that hear it, the active one counts it.
-            if self._active and event.state in {"replayed", "purged"}:
+            if self._active and event.state in DEAD_HANDLED:
                 self._board.add(f.DEAD_HANDLED, event.state)
 
     # -- jobs

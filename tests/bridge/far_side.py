@@ -5,14 +5,19 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
+from functools import partial
+from typing import Final
 
 from bridge.cloud import CloudDown, Unsendable
 from bridge.envelope import Parcel, answer_parcel, read_job, returned_parcel
+from bus.answers import Answer
 from bus.errors import SetupError
-from bus.messages import Answer
 from bus.problems import Problem
 from bus.topology import OPERATIONS
 from tests.bus.rabbit.foreign import eventually
+
+AGAIN_S: Final = 0.05
+"""When a parcel comes again that could not be dealt with."""
 
 
 def _set() -> asyncio.Event:
@@ -153,7 +158,8 @@ class Pulled:
     def again(self) -> None:
         if self._settle():
             self.client.far.came_again += 1
-            self.client.far.give(self.parcel, dead=self.dead)
+            give = partial(self.client.far.give, self.parcel, dead=self.dead)
+            asyncio.get_running_loop().call_later(AGAIN_S, give)
 
     def _settle(self) -> bool:
         if not self.client.is_open:

@@ -9,7 +9,8 @@ from bridge.pubsub.clients import Clients
 from bridge.pubsub.pubsub_cloud import PubSubCloud
 from bridge.pubsub.resources import results_topic, wanted
 from bridge.pubsub.setup import apply
-from bus.messages import Answer, Job
+from bus.answers import Answer
+from bus.messages import Job
 from bus.settings import Settings
 from tests.bridge.cloud_suite import BREAKS, NOT_SERVED, Reply, Stand
 from tests.bridge.tiny_http import Request, TinyHttp, response

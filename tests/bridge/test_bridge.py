@@ -11,7 +11,9 @@ import pytest
 from bridge import bridge as module
 from bridge.breaker import Breaker
 from bridge.bridge import serve_bridge
+from bridge.spending import last_word
 from bus.errors import BusError, OverspillError, SetupError
+from bus.events import BridgeStatus
 from bus.topology import CLOUD_TICKETS, CONTROL, OVERFLOW
 from tests.bridge.far_side import Client, FarSide
 from tests.bridge.yard import PICTURE, SETTINGS, Running, yard
@@ -265,16 +267,27 @@ async def test_with_a_cap_nothing_is_sent_before_it_is_known_what_was_spent(
         await there.status("b2", state="ready", active=True)
 
 
-async def test_a_bridge_counts_what_its_predecessor_spent(amqp_url: str) -> None:
-    rich = SETTINGS.model_copy(update={"cloud": "pubsub", "cloud_money_per_day": 1.0})
+@pytest.mark.parametrize("cap", [1.0, None])
+async def test_a_bridge_counts_what_its_predecessor_spent(
+    amqp_url: str, cap: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SETTINGS.model_copy(update={"cloud": "pubsub", "cloud_money_per_day": cap})
+    read = last_word
+
+    async def after_a_word_of_our_own(*args: Any, us: str, **how: Any) -> BridgeStatus | None:
+        if cap is None:  # nothing depends on what was spent, and it begins before that is known
+            await there.status(us, active=True)
+        return await read(*args, us=us, **how)
+
+    monkeypatch.setattr(module, "last_word", after_a_word_of_our_own)
     async with yard(amqp_url) as there:
-        first = await there.start(rich)
+        first = await there.start(settings)
         there.send()
         there.far.answer(await there.far.job())
         spent = (await there.status(answered=1)).spent_today
         assert spent > 0
         await first.stop()
-        await there.start(rich, name="b2")
+        await there.start(settings, name="b2")
         assert (await there.status("b2", spent_today=spent)).active
 
 

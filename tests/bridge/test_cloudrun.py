@@ -181,6 +181,7 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "bad params": ({"params": {"params": '{"format": "exe"}'}}, 422, "bad-field"),
     "bad deadline": ({"headers": {"deadline-ms": "soon"}}, 422, "bad-field"),
     "expired": ({"headers": {"deadline-ms": "17"}}, 504, "expired"),
+    "body and claim": ({"headers": {"claim": "pictures/20261123/" + "0" * 32}}, 422, "bad-field"),
     "bad claim": ({"headers": {"claim": "../../etc/passwd"}, "content": b""}, 422, "bad-field"),
     "large": ({"content": bytes((16 << 20) + 1)}, 413, "too-many-bytes"),
     "another method": ({"method": "GET"}, 405, "about:blank"),
@@ -261,6 +262,14 @@ async def test_a_door_left_open_is_refused_before_anything_starts(results: Recor
     assert computing() == before
 
 
+async def test_a_door_left_open_is_refused_before_anybody_could_come_in(caplog: pytest.LogCaptureFixture) -> None:
+    open_to_all = settings(cloud="http", cloud_push_unverified=False, service_host="0.0.0.0", port=0)
+    caplog.set_level("INFO")
+    with pytest.raises(SetupError, match="OVERSPILL_SERVICE_TOKEN"):
+        await cloudrun._serve(asyncio.Event(), open_to_all)
+    assert "cloud service on" not in caplog.text
+
+
 # -- beginning and end
 
 
@@ -281,3 +290,18 @@ async def test_it_finishes_what_runs_before_it_ends() -> None:
         with pytest.raises(httpx.TransportError):
             await running.client.get("/health")
     assert [parcel.ticket for parcel in results.parcels] == ["t1"]
+
+
+async def test_an_upload_that_stalls_does_not_hold_its_end() -> None:
+    async with service(Recorder()) as running:
+        await running.ready()
+        host, port = running.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /v1/sketch HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc")
+        await writer.drain()
+        await running.client.get("/health")  # behind what has come of the stalled one
+        running.stop.set()
+        async with asyncio.timeout(30):  # half of what it would be given to end
+            await running.serving
+            assert (await reader.readline()).split()[1] == b"503"
+        writer.close()

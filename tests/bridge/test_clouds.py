@@ -30,3 +30,9 @@ def test_a_missing_package_is_told_with_the_remedy(monkeypatch: pytest.MonkeyPat
     monkeypatch.delitem(sys.modules, "bridge.pool.http_pool", raising=False)
     with pytest.raises(SetupError, match=r"httpx.*pip install 'overspill\[bridge\]'"):
         cloud_of(Settings(cloud="http"))
+
+
+def test_a_pool_of_nobody_is_told_before_anything_waits_for_it() -> None:
+    need_package("httpx", "bridge")
+    with pytest.raises(SetupError, match="OVERSPILL_CLOUD_SERVICES"):
+        cloud_of(Settings(cloud="http"))

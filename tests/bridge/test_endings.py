@@ -10,7 +10,8 @@ import pytest
 from bridge import endings as module
 from bridge.endings import Endings, Tally, event
 from bus import replies
-from bus.messages import Answer, Job, Message
+from bus.answers import Answer
+from bus.messages import Job, Message
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus
 from bus.topology import DEAD, JOBS_LANES, Binding, Exchange, Queue, Topology
@@ -45,8 +46,8 @@ def test_an_event_tells_which_placement_went_to_the_cloud() -> None:
 async def test_answered_refused_handed_home_and_buried(amqp_url: str) -> None:
     async with at_work(amqp_url) as (endings, foreign, _):
         waiting = job(foreign.queue())
-        answer = Answer.to(waiting, content_type="image/png", body=b"drawn", ran_ms=7, vm="rev-7")
-        done = await endings.answer(waiting, answer, cost=0.1)
+        answer = Answer.to(waiting, content_type="image/png", body=b"drawn", ran_ms=7, vm="rev-7", cost=0.1)
+        done = await endings.answer(waiting, answer)
         assert done is not None
         assert (done.state, done.vm, done.ran_ms, done.cost, endings.tally.answered) == ("done", "rev-7", 7, 0.1, 1)
         assert (await foreign.get(waiting.reply_to or "")).body == b"drawn"

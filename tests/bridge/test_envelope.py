@@ -22,9 +22,12 @@ from bridge.envelope import (
     read_push,
     returned_parcel,
 )
+from bus.answers import Answer
 from bus.errors import BadInput
-from bus.messages import LARGEST_BODY, MOST, PARAMS_BYTES, Answer, Job
+from bus.messages import LARGEST_BODY, Job
+from bus.params import PARAMS_BYTES
 from bus.problems import Kind, Problem
+from bus.wire import MOST
 
 TICKET = "0f" * 16
 CLAIM = "pictures/20300131/" + "0a" * 16

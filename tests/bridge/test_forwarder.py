@@ -84,7 +84,7 @@ async def test_jobs_that_the_cloud_does_not_take_go_home_and_once_it_is_broken_s
             await there.home()
         assert {step.reason for step in there.steps()} == {"a header too many"}
         there.far.unsendable = ""
-        there.send()
+        there.send(message_id="j10")
         there.far.answer(await there.far.job())  # what could not be sent says nothing of the cloud
         await there.reply()
         there.far.down = "no route"
@@ -208,13 +208,13 @@ async def test_pictures_too_large_for_the_cloud_go_through_the_blob_store(amqp_u
         await there.reply()
 
         there.far.unsendable = "a header too many"  # what was stowed in vain does not stay
-        there.send(b"a picture of more than ten bytes")
+        there.send(b"a picture of more than ten bytes", message_id="j2")
         assert (await there.home()).body == b"a picture of more than ten bytes"
         await eventually(lambda: [path for path in store.rglob("*") if path.is_file()] == [store / claim])
 
         shutil.rmtree(store)
         store.write_bytes(b"in the way")
-        there.send(b"a picture of more than ten bytes")
+        there.send(b"a picture of more than ten bytes", message_id="j2")
         await there.home()
         assert "fails (NotADirectoryError" in ((await there.told("retried")).reason or "")
         await there.all_settled()

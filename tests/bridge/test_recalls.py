@@ -42,7 +42,8 @@ async def _answered(there: Yard, slug: str) -> None:
     reply = await there.reply()
     assert json.loads(reply.body)["type"].endswith(slug)
     assert (reply.properties.correlation_id, reply.headers["route"]) == ("c1", "cloud")
-    assert (await there.told("failed")).problem == slug
+    failed = await there.told("failed")
+    assert (failed.problem, failed.cost) == (slug, float(reply.headers["cost"]))
 
 
 @pytest.mark.broker

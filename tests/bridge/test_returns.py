@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from bridge.envelope import CloudAnswer, Parcel
-from bridge.returns import DELIVERIES, LARGEST_PROBLEM, waited_ms
+from bridge.returns import AT_ONCE, DELIVERIES, LARGEST_PROBLEM, may_go_home, waited_ms
+from bridge.waiting_room import LEAST, WaitingRoom
+from bus import replies
 from bus.clock import now_ms
 from bus.messages import Job
 from bus.prices import Prices
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from bus.settings import Settings
 from tests.bridge.far_side import FarSide
-from tests.bridge.yard import PICTURE, SETTINGS, yard
+from tests.bridge.yard import PICTURE, SETTINGS, Yard, yard
 from tests.bus.rabbit.foreign import Got, eventually, network
 
 
@@ -39,7 +41,6 @@ def test_the_wait_ends_where_the_run_began() -> None:
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.bridge.TICK_S", 0.1)
-    monkeypatch.setattr("bridge.returns.AGAIN_AFTER_S", 0.05)
 
 
 @pytest.mark.broker
@@ -54,10 +55,10 @@ async def test_problems_and_what_is_none(amqp_url: str) -> None:
         failed = await there.told("failed")
         assert (failed.problem, failed.reason) == ("not-an-image", "It is text.")
         for unread in (b"{}", Problem.of(Kind.NOT_AN_IMAGE, LARGEST_PROBLEM * "x").to_json()):
-            there.send()
+            there.send(message_id=f"{len(unread)}")
             there.far.answer(await there.far.job(), unread, content_type=PROBLEM_JSON)
             assert problem(await there.reply())["type"].endswith("operation-failed")
-        there.send()
+        there.send(message_id="j3")
         job = await there.far.job()
         ticket, settled = job.attributes["ticket"], there.far.settled
         for garbage in ({}, {"kind": "job", "ticket": ticket}, {"kind": "answer", "ticket": ticket, "ran_ms": "x"}):
@@ -66,7 +67,7 @@ async def test_problems_and_what_is_none(amqp_url: str) -> None:
         await eventually(lambda: there.far.settled == settled + 4)
         there.far.answer(job)
         assert (await there.reply()).body == b"drawn"
-        there.send(reply_to="gone")
+        there.send(message_id="j4", reply_to="gone")
         there.far.answer(await there.far.job())
         assert "gone" in ((await there.told("unanswerable")).reason or "")
         await there.status(gone=1, answered=4, in_flight=0)
@@ -97,7 +98,7 @@ async def test_problems_do_not_teach_how_long_an_operation_runs(amqp_url: str) -
         there.far.refuse(await there.far.job(), Problem.of(Kind.NOT_AN_IMAGE, "It is text."))
         await there.reply()
         assert (await there.status(answered=1)).seconds == {}
-        there.send()
+        there.send(message_id="j2")
         there.far.answer(await there.far.job())
         await there.reply()
         assert [*(await there.status(answered=2)).seconds] == ["sketch"]
@@ -134,8 +135,7 @@ async def test_a_job_given_up_costs_the_time_that_it_was_there(amqp_url: str) ->
             job = await there.far.job()
             await asyncio.sleep(0.2)
             there.far.give(Parcel(job.body, {**job.attributes, **told}), dead=True)
-            await there.reply()
-            await there.dead()
+            await there.home()
             spent += budget.cost(0.2, 0)
             await eventually(lambda least=spent: budget.spent_today(time.time()) > least)  # type: ignore[misc]
         await there.all_settled()
@@ -172,24 +172,53 @@ async def test_a_job_that_the_cloud_gives_back_goes_home(amqp_url: str) -> None:
         await there.all_settled()
 
 
+def given_up(job: Parcel, reason: str = "it says 500") -> Parcel:
+    """A job on which services failed that began it."""
+    return Parcel(job.body, {**job.attributes, "reason": reason})
+
+
 @pytest.mark.broker
-async def test_a_job_given_up_is_answered_and_kept_for_the_operator(amqp_url: str) -> None:
+async def test_a_job_that_nobody_is_known_to_have_begun_goes_home_once_and_its_attempt_counts(amqp_url: str) -> None:
     async with yard(amqp_url) as there:
         await there.start()
-        there.send()
+        there.send(headers={"attempt": 2})
+        there.far.give(await there.far.job(), dead=True)
+        home = await there.home()
+        assert (home.body, home.headers["attempt"], home.properties.correlation_id) == (PICTURE, 2, "c1")
+        last = json.loads(home.headers["history"])[-1]
+        assert (last["vm"], last["problem"]) == ("cloud", "too-many-attempts")
+        assert (await there.told("retried")).reason == last["reason"]
+
+        there.send(headers={"attempt": 3, "history": home.headers["history"]})
         there.far.give(await there.far.job(), dead=True)
         told = problem(await there.reply())
         assert told["type"].endswith("too-many-attempts")
         assert told["detail"].endswith("however often it was tried.")
         dead = await there.dead()
         assert (dead.body, dead.headers["operation"]) == (PICTURE, "sketch")
-        assert json.loads(dead.headers["history"])[0]["problem"] == "too-many-attempts"
-        there.send()
-        job = await there.far.job()
-        there.far.give(Parcel(job.body, {**job.attributes, "reason": "http://a failed: it says 500"}), dead=True)
-        assert "the last time http://a failed: it says 500" in problem(await there.reply())["detail"]
-        assert "it says 500" in (await there.dead()).headers["reason"]
+        assert [each["problem"] for each in json.loads(dead.headers["history"])] == 2 * ["too-many-attempts"]
         await there.all_settled()
+
+
+@pytest.mark.broker
+async def test_a_job_that_services_failed_on_is_answered_and_kept_for_the_operator(amqp_url: str) -> None:
+    async with yard(amqp_url) as there:
+        await there.start()
+        there.send()
+        there.far.give(given_up(await there.far.job(), "it failed: it says 500"), dead=True)
+        assert "the last time it failed: it says 500" in problem(await there.reply())["detail"]
+        dead = await there.dead()
+        assert "it says 500" in dead.headers["reason"]
+        assert (dead.body, json.loads(dead.headers["history"])[0]["problem"]) == (PICTURE, "too-many-attempts")
+        await there.all_settled()
+
+
+def test_what_came_home_for_other_reasons_may_be_given_up_once_more() -> None:
+    job = Job(id="j1", operation="sketch", body=b"")
+    assert may_go_home(Parcel(b"", {}), job.failed(at_ms=1, reason="full", vm="cloud"))
+    assert may_go_home(Parcel(b"", {}), job.failed(at_ms=1, reason="it died", vm="vm1", problem="too-many-attempts"))
+    assert not may_go_home(Parcel(b"", {}), job.failed(at_ms=1, reason="?", vm="cloud", problem="too-many-attempts"))
+    assert not may_go_home(Parcel(b"", {"reason": "it says 500"}), job)
 
 
 def with_store(folder: Path, largest: int = 1000) -> Settings:
@@ -206,6 +235,9 @@ async def test_a_stowed_picture_comes_home_with_its_job_or_is_told_to_be_lost(am
         assert (home.body, "claim" in home.headers) == (PICTURE, False)
         there.send()
         there.far.give(await there.far.job(), dead=True)
+        assert (await there.home()).body == PICTURE
+        there.send()
+        there.far.give(given_up(await there.far.job()), dead=True)
         assert (await there.dead()).body == PICTURE
         await there.reply()
         await eventually(lambda: not [path for path in tmp_path.rglob("*") if path.is_file()])
@@ -243,21 +275,21 @@ async def test_results_travel_inline_as_far_as_a_message_holds_them(amqp_url: st
         assert (reply.body, "claim" in reply.headers) == (b"a result", False)
         await eventually(lambda: not (store / claim).exists())
 
-        there.send()
+        there.send(message_id="j2")
         claim = stored(store, b"a larger result")
         there.far.answer(await there.far.job(), b"", claim=claim)
         reply = await there.reply()
         assert (reply.body, reply.headers["claim"]) == (b"", claim)
         assert (store / claim).exists()
 
-        there.send()  # a pool of services answers with the body as it is
+        there.send(message_id="j3")  # a pool of services answers with the body as it is
         there.far.answer(await there.far.job(), b"a larger result")
         reply = await there.reply()
         assert (reply.body, (store / reply.headers["claim"]).read_bytes()) == (b"", b"a larger result")
 
         shutil.rmtree(store)
         store.write_bytes(b"in the way")  # an answer waits for a store that fails
-        there.send()
+        there.send(message_id="j4")
         there.far.answer(await there.far.job(), b"", claim=claim)
         await eventually(lambda: there.far.came_again > 1)
         store.unlink()
@@ -275,7 +307,7 @@ async def test_without_a_store_a_result_that_needs_one_is_a_problem(amqp_url: st
         told = problem(await there.reply())
         assert told["type"].endswith("no-such-claim")
         assert "OVERSPILL_BLOBS" in told["detail"]
-        there.send()
+        there.send(message_id="j2")
         there.far.answer(await there.far.job(), b"a larger result")
         assert problem(await there.reply())["type"].endswith("too-many-bytes")
         await there.all_settled()
@@ -334,4 +366,100 @@ async def test_a_fault_of_ours_meets_an_answer_once_and_leaves_no_caller_without
         assert problem(await there.reply())["type"].endswith("timed-out")
         assert (there.far.settled, there.far.came_again) == (1, 0)
         assert "could not be dealt with" in caplog.text
+        await there.all_settled()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds a reply queue full waits for longer than any test does, and looks often."""
+    monkeypatch.setattr(replies, "_AGAIN_AFTER_S", 1000 * (0.05,))
+
+
+def full_queue(there: Yard) -> str:
+    """A reply queue that holds one message, and has it."""
+    queue = there.foreign.queue("full", x_max_length=1, x_overflow="reject-publish")
+    there.foreign.publish("", queue, b"in the way")
+    return queue
+
+
+@pytest.mark.broker
+@pytest.mark.usefixtures("patient")
+async def test_a_full_reply_queue_holds_up_nobody_elses_answers_and_loses_none(amqp_url: str) -> None:
+    async with yard(amqp_url) as there:
+        await there.start()
+        full, many = full_queue(there), 2 * AT_ONCE
+        for number in range(many):
+            there.send(reply_to=full, message_id=f"mallory {number}")
+            there.far.answer(await there.far.job(), f"drawn {number}".encode())
+        there.send(message_id="bob")
+        there.far.answer(await there.far.job())
+        assert (await there.reply()).body == b"drawn"
+        came = [(await there.foreign.get(full)).body for _ in range(1 + many)]
+        assert sorted(came[1:]) == sorted(f"drawn {number}".encode() for number in range(many))
+        assert there.far.came_again == 0
+        await there.all_settled()
+
+
+@pytest.mark.broker
+@pytest.mark.usefixtures("patient")
+async def test_an_answer_that_may_not_even_wait_for_its_queue_comes_again(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WaitingRoom.__init__, "__defaults__", (LEAST, LEAST))
+    async with yard(amqp_url) as there:
+        await there.start()
+        full = full_queue(there)
+        for number in range(AT_ONCE + 1):
+            there.send(reply_to=full, message_id=f"mallory {number}")
+            there.far.answer(await there.far.job(), f"{number}".encode())
+        await eventually(lambda: there.far.came_again > AT_ONCE)
+        there.send(message_id="bob")
+        there.far.answer(await there.far.job())
+        assert (await there.reply()).body == b"drawn"
+        came = {(await there.foreign.get(full)).body for _ in range(AT_ONCE + 2)}
+        assert came == {b"in the way", *(f"{number}".encode() for number in range(AT_ONCE + 1))}
+        await there.all_settled()
+
+
+@pytest.mark.broker
+@pytest.mark.usefixtures("patient")
+async def test_a_job_given_up_is_buried_once_however_long_its_answer_takes(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WaitingRoom.__init__, "__defaults__", (LEAST, LEAST))
+    async with yard(amqp_url) as there:
+        await there.start()
+        full = full_queue(there)
+        for number in range(2):
+            there.send(reply_to=full, message_id=f"mallory {number}")
+            there.far.give(given_up(await there.far.job()), dead=True)
+        assert {(await there.dead()).properties.message_id for _ in range(2)} == {"mallory 0", "mallory 1"}
+        came = [(await there.foreign.get(full)).properties.correlation_id for _ in range(3)]
+        assert came[1:] == 2 * ["c1"]
+        assert there.far.came_again == 0
+        await there.all_settled()
+
+
+@pytest.mark.broker
+@pytest.mark.usefixtures("patient")
+async def test_how_long_a_caller_takes_is_not_how_long_the_cloud_takes(amqp_url: str) -> None:
+    async with yard(amqp_url) as there:
+        running = await there.start()
+        await running.working()
+        full, learnt = full_queue(there), list[float]()
+
+        def learn(_operation: str, seconds: float, _ran_s: float | None = None) -> None:
+            learnt.append(seconds)
+
+        running.bridge._gate.budget.learnt = learn  # type: ignore[method-assign, assignment]
+        there.send(reply_to=full)
+        job = await there.far.job()
+        sent_s = time.monotonic()
+        there.far.answer(job)
+        await asyncio.sleep(1.0)
+        held_up_s = time.monotonic() - sent_s
+        await there.foreign.get(full)
+        assert (await there.foreign.get(full)).body == b"drawn"
+        await eventually(lambda: learnt)
+        assert learnt[0] < held_up_s
         await there.all_settled()

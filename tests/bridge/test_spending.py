@@ -1,7 +1,9 @@
 """What bridges told they had spent, read out of the history."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -18,27 +20,47 @@ from tests.bridge.test_tickets import ticket
 TOPOLOGY = Topology(queues=tuple(queue for queue in shared().queues if queue.name == EVENTS_HISTORY))
 
 
-def status(bridge: str, spent: float, *, active: bool = True) -> Message:
-    told = BridgeStatus(
-        bridge=bridge, state="ready", at_ms=1, active=active, spent_today=spent, spent_by_hour={"500000": spent}
-    )
-    return event_message(told, EVENTS_HISTORY)
+def status(bridge: str, spent: float, *, hour: int = 500000, at_ms: int = 1, **told: Any) -> Message:
+    given = {"active": True, "spent_today": spent, "spent_by_hour": {str(hour): spent}, **told}
+    return event_message(BridgeStatus(bridge=bridge, state="ready", at_ms=at_ms, **given), EVENTS_HISTORY)
+
+
+@asynccontextmanager
+async def history(amqp_url: str, *told: Message) -> AsyncIterator[Bus]:
+    """A bus on which this was told."""
+    async with Bus(amqp_url, name="test", topology=TOPOLOGY) as bus:
+        for message in told:
+            await bus.publish(DEFAULT_EXCHANGE, message)
+        yield bus
 
 
 @pytest.mark.broker
 async def test_the_last_word_of_an_active_bridge_counts_whatever_its_name(amqp_url: str) -> None:
-    async with Bus(amqp_url, name="test", topology=TOPOLOGY) as bus:
-        for message in (
-            status("b1", 1.0),
-            status("b2", 2.0),
-            status("b4", 4.0),
-            status("b5", 5.0, active=False),
-            Message(b'{"kind":"bridge"?', EVENTS_HISTORY),
-        ):
-            await bus.publish(DEFAULT_EXCHANGE, message)
-        told = await last_word(bus, _now_ms(), whole_day=False)
+    words = [status("b1", 1.0), status("b2", 2.0), status("b4", 4.0), status("b5", 5.0, active=False)]
+    async with history(amqp_url, *words, Message(b'{"kind":"bridge"?', EVENTS_HISTORY)) as bus:
+        told = await last_word(bus, _now_ms(), us="b4", whole_day=False)
         assert told is not None
         assert (told.bridge, told.spent_by_hour) == ("b4", {"500000": 4.0})
+
+
+@pytest.mark.broker
+async def test_our_own_word_since_we_began_is_no_predecessors(amqp_url: str) -> None:
+    began_ms = _now_ms()
+    words = [status("b1", 1.0, at_ms=began_ms + 9), status("us", 2.0, at_ms=began_ms - 1)]
+    async with history(amqp_url, *words, status("us", 0.0, at_ms=began_ms)) as bus:
+        told = await last_word(bus, began_ms, us="us", whole_day=False)
+        assert told is not None
+        assert (told.at_ms, told.spent_by_hour) == (began_ms - 1, {"500000": 2.0})
+
+
+@pytest.mark.broker
+async def test_what_a_bridge_without_a_cap_has_forgotten_still_counts_for_one_with_a_cap(amqp_url: str) -> None:
+    first = [status("b1", 4.0), status("b1", 3.0)]  # a price set right is not what it was before
+    words = [*first, status("b2", 0.5), status("b2", 0.25, hour=500001)]
+    async with history(amqp_url, *words) as bus:
+        told = await last_word(bus, _now_ms(), us="us", whole_day=True)
+        assert told is not None
+        assert (told.bridge, told.spent_by_hour) == ("b2", {"500000": 3.0, "500001": 0.25})
 
 
 def test_what_was_sent_after_the_last_word_is_counted_too() -> None:
@@ -66,14 +88,14 @@ def test_what_was_sent_after_the_last_word_is_counted_too() -> None:
 @pytest.mark.broker
 async def test_an_empty_history_tells_nothing(amqp_url: str) -> None:
     async with Bus(amqp_url, name="test", topology=TOPOLOGY) as bus:
-        assert await last_word(bus, _now_ms(), whole_day=False) is None
+        assert await last_word(bus, _now_ms(), us="us", whole_day=False) is None
 
 
 @pytest.mark.broker
 async def test_a_history_that_can_not_be_read_is_no_empty_one(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     bus = Bus(amqp_url, name="test", topology=TOPOLOGY)
     with pytest.raises(Disconnected):
-        await last_word(bus, _now_ms(), whole_day=True)
+        await last_word(bus, _now_ms(), us="us", whole_day=True)
 
     async def silent(*_args: object) -> AsyncGenerator[Message, None]:
         raise TimeoutError("it does not answer")
@@ -81,7 +103,7 @@ async def test_a_history_that_can_not_be_read_is_no_empty_one(amqp_url: str, mon
 
     monkeypatch.setattr(bus, "replay", silent)
     with pytest.raises(BusError, match="does not answer"):
-        await last_word(bus, _now_ms(), whole_day=True)
+        await last_word(bus, _now_ms(), us="us", whole_day=True)
 
 
 def _now_ms() -> int:

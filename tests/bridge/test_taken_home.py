@@ -8,9 +8,10 @@ from bridge.taken_home import Whereabouts, taken_home
 from bridge.tickets import Ticket
 from bus.clock import now_ms
 from bus.events import JobEvent, event_message
-from bus.messages import MOST, Message
+from bus.messages import Message
 from bus.rabbit import Bus
 from bus.topology import DEFAULT_EXCHANGE, EVENTS_HISTORY, Topology, shared
+from bus.wire import MOST
 from tests.bridge.test_tickets import NOW, number, ticket
 
 TOPOLOGY = Topology(queues=tuple(queue for queue in shared().queues if queue.name == EVENTS_HISTORY))

@@ -42,7 +42,9 @@ texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
     claim=st.none() | st.just("pictures/20300131/" + 32 * "a"),
 )
 def test_a_ticket_survives_the_queue(**job: Any) -> None:
-    written = ticket(received_ms=NOW - 5, **job).model_copy(update={"claim": "pictures/20300131/" + 32 * "b"})
+    written = ticket(received_ms=NOW - 5, **job).model_copy(
+        update={"claim": "pictures/20300131/" + 32 * "b", "key": 40 * "c"}
+    )
     message = written.to_message(NOW)
     assert (message.routing_key, message.expiration) == (CLOUD_TICKETS, None)
     assert Ticket.from_message(message, NOW + 10) == written
@@ -175,3 +177,14 @@ def test_what_a_predecessor_sent_is_listened_for_a_while_unless_its_own_time_is_
 def test_a_users_job_is_found_by_its_id() -> None:
     book = tickets(ticket(1), ticket(2, id="j1"), ticket(3, id="j1", user="ben"))
     assert [found.number for found in book.of_job("anna", "j1")] == [number(1), number(2)]
+
+
+def test_a_job_is_known_by_what_a_repeat_of_it_would_be_until_it_has_ended() -> None:
+    tickets: Tickets[str] = Tickets(Lately())
+    tickets.send(ticket(1).model_copy(update={"key": "a"}))
+    tickets.send(ticket(2))
+    assert (tickets.has("a"), tickets.has("b")) == (True, False)
+    tickets.take(number(1))
+    assert tickets.has("a")
+    tickets.end(number(1))
+    assert not tickets.has("a")

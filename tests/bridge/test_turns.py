@@ -1,6 +1,7 @@
 """Who goes to the cloud, who waits for room there, and for how long."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from bridge import turns as module
 from bridge.checks import GoHome, Refuse, Wait
 from bridge.shift import Shift
 from bridge.tickets import Ticket
-from bridge.turns import Go, Join, Settle, Turns
+from bridge.turns import Again, Follow, Go, Join, Settle, Turns
+from bus.answers import Answer
 from bus.control import Cancel
 from bus.messages import Job
 from bus.rabbit import Bus
@@ -135,3 +137,35 @@ async def test_what_nobody_tells_is_looked_for(there: Shift, monkeypatch: pytest
     await asyncio.sleep(0.005)
     there.tickets.end(sent[0].number)
     assert await waiting == Go(None)
+
+
+async def test_a_repeat_follows_the_job_that_is_in_the_cloud_and_is_answered_as_it_was(there: Shift) -> None:
+    turns = Turns(there, Cancels())
+    picture = {"body": b"a picture", "correlation_id": "c1"}
+    first, again = job(1, placement="p1", **picture), job(1, placement="p2", **picture | {"correlation_id": "c2"})
+    go = await turns.next(first)
+    assert isinstance(go, Go)
+    sent = ticket(1, placement="p1").model_copy(update={"key": go.key})
+    there.tickets.send(sent)
+    assert await turns.next(again) == Follow(go.key)
+    for other in ({"body": b"another"}, {"user": "ben"}, {"id": "j2"}, {"params": {"format": "png"}}):
+        assert await turns.next(again.model_copy(update=other)) == Go(None)
+    there.tickets.take(sent.number)
+    assert await turns.next(again) == Follow(go.key)  # its answer is on its way
+    answer = Answer.to(first, content_type="image/png", body=b"drawn")
+    there.memory.answers.keep(go.key, answer, time.monotonic())
+    there.tickets.end(sent.number)
+    assert await turns.next(again) == Again(answer)
+    late = again.model_copy(update={"deadline_ms": 1})
+    assert await turns.next(late) == Again(answer)
+    assert await turns.next(again.model_copy(update={"site": "local"})) == GoHome("the job is kept on local machines")
+
+
+async def test_a_repeat_of_what_came_to_nothing_is_sent(there: Shift) -> None:
+    turns, first = Turns(there, Cancels()), job(1, placement="p1", body=b"a picture")
+    go = await turns.next(first)
+    assert isinstance(go, Go)
+    there.tickets.send(ticket(1, placement="p1").model_copy(update={"key": go.key}))
+    assert isinstance(await turns.next(first), Go)  # the same placement once more: its own ticket is not to be followed
+    there.tickets.end(ticket(1).number)
+    assert await turns.next(job(1, placement="p2", body=b"a picture")) == Go(None)

@@ -7,8 +7,9 @@ import jsonschema
 import pytest
 
 from bus import asyncapi_messages
+from bus.answers import Answer
 from bus.events import JobEvent, event_message
-from bus.messages import Answer, Job, Message
+from bus.messages import Job, Message
 from bus.problems import Kind, Problem
 
 COMPONENTS = {"messages": asyncapi_messages.messages(), "schemas": asyncapi_messages.schemas()}

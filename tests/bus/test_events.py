@@ -23,6 +23,7 @@ from bus.events import (
     event_message,
     read_event,
 )
+from bus.messages import LONGEST_USER
 
 BEAT = Heartbeat(
     vm="vm1", session="s", started_ms=1, seq=0, at_ms=2, cpu_percent=12.5, ram_percent=40, cores=2, slots=2
@@ -73,6 +74,21 @@ def test_the_key_of_an_event_fits_a_short_string_whatever_the_caller_called_the_
     event = JobEvent(state="failed", job="1", operation="é" * 127, at_ms=1)
     assert 250 < len(event.key.encode()) <= 255
     assert event.key.startswith("job.failed.éé")
+
+
+def test_what_a_caller_wrote_is_cut_in_each_event_and_in_what_is_read_of_one() -> None:
+    long = dict.fromkeys(("job", "operation", "user", "vm", "reason", "problem"), "é" * 100000)
+    event = ROUTED.model_validate(ROUTED.model_dump() | long)
+    assert {name: len(getattr(event, name)) for name in long} == {
+        "job": 127, "operation": 127, "user": 128, "vm": 127, "reason": 300, "problem": 127,
+    }  # fmt: skip
+    assert len(event_message(event, event.key).body) < 2_600
+    assert read_event(json.dumps(ROUTED.model_dump() | long).encode()) == event
+
+
+def test_a_user_is_told_whole_as_long_as_a_job_may_have_him() -> None:
+    longest = "é" * LONGEST_USER
+    assert ROUTED.model_validate(ROUTED.model_dump() | {"user": longest}).user == longest
 
 
 def test_what_is_not_known_is_left_out() -> None:

@@ -1,20 +1,19 @@
 """The wire contract, both ways: what a caller may send, what is refused and why, what comes back."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import UTC
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus import messages
+from bus import answers, messages
+from bus.answers import Answer
+from bus.attempts import HISTORY_KEPT, HISTORY_REASON, Attempt
 from bus.errors import BadInput
-from bus.messages import HISTORY_KEPT, HISTORY_REASON, LONGEST_EXPIRATION_MS, Answer, Attempt, Job, Message
-from bus.problems import Kind, Problem
+from bus.messages import LONGEST_EXPIRATION_MS, Job, Message
+from bus.problems import Problem
 
 NOW_MS = 1_700_000_000_000
 DEEP = "[" * 100_000
@@ -52,43 +51,11 @@ def test_a_trace_that_is_none_is_ignored(garbage: object) -> None:
     assert sent(headers={"traceparent": garbage}).traceparent is None
 
 
-def test_an_answer_hangs_under_the_latest_span_that_its_job_had() -> None:
-    job = sent(headers={"traceparent": TRACE}, reply_to="q")
-    message = Answer.to(job, content_type="image/png", body=b"x").to_message("q")
-    assert message.headers["traceparent"] == TRACE
-    assert Answer.from_message(message).traceparent == TRACE
-    garbage = replace(message, headers={**message.headers, "traceparent": "none"})
-    assert Answer.from_message(garbage).traceparent is None
-
-
 def test_all_that_a_caller_may_say_is_heard() -> None:
     headers = {"user": "ada", "params": {"quality": 80}, "site": "local", "traceparent": TRACE, "x-own": 1}
     job = sent(headers=headers, message_id="7", correlation_id="c", reply_to="q", priority=5, content_type="image/png")
     assert (job.user, job.params, job.site, job.traceparent) == ("ada", {"quality": 80}, "local", TRACE)
     assert (job.id, job.correlation_id, job.reply_to, job.content_type) == ("7", "c", "q", "image/png")
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"format": "png", "strength": 0.5},
-        '{"format": "png", "strength": 0.5}',
-        b'{"format": "png", "strength": 0.5}',
-        {"format": b"png", "strength": Decimal("0.5")},
-    ],
-)
-def test_params_may_be_a_table_or_json(params: object) -> None:
-    assert sent(headers={"params": params}).params == {"format": "png", "strength": 0.5}
-
-
-@pytest.mark.parametrize("params", [None, "", b"", {}, "{}"])
-def test_no_params_are_no_params(params: object) -> None:
-    assert sent(headers={"params": params}).params == {}
-
-
-def test_a_point_in_time_in_a_table_is_read_as_text() -> None:
-    when = datetime(2026, 1, 2, tzinfo=UTC)
-    assert sent(headers={"params": {"when": when}}).params == {"when": "2026-01-02 00:00:00+00:00"}
 
 
 @pytest.mark.parametrize(
@@ -269,48 +236,6 @@ def test_a_failed_attempt_is_told_at_the_next_hop() -> None:
     assert "history" not in job.to_message("vm.vm1", NOW_MS).headers
 
 
-def test_a_long_reason_is_cut_and_the_latest_attempts_are_kept() -> None:
-    job = JOB
-    for attempt in range(1, HISTORY_KEPT + 3):
-        job = job.model_copy(update={"attempt": attempt}).failed(at_ms=NOW_MS, reason="é" * 1000)
-    assert [told.attempt for told in job.history] == list(range(3, HISTORY_KEPT + 3))
-    assert {len(told.reason) for told in job.history} == {HISTORY_REASON}
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *(None, 7, ["x"], "", "{", "[1]", b"\xff", DEEP),
-        '[{"attempt": -1, "at_ms": 1, "reason": ""}]',
-        '[{"attempt": 1, "at_ms": -1, "reason": ""}]',
-        f'[{{"attempt": 1, "at_ms": {2**62 + 1}, "reason": ""}}]',
-        '[{"attempt": 1, "at_ms": 1, "reason": 7}]',
-    ],
-)
-def test_a_history_that_nobody_of_ours_wrote_is_read_as_none(wrong: object) -> None:
-    assert sent(headers={"history": wrong}).history == ()
-
-
-def test_a_history_that_is_too_long_is_cut() -> None:
-    written = [{"attempt": n, "at_ms": 1, "reason": "lost"} for n in range(50)]
-    assert [told.attempt for told in sent(headers={"history": json.dumps(written)}).history] == list(range(40, 50))
-
-
-def test_a_reason_that_is_too_long_costs_no_more_than_its_end() -> None:
-    written = [{"attempt": 1, "at_ms": 1, "reason": "é" * 400}, {"attempt": 2, "at_ms": 2, "reason": "lost"}]
-    assert [told.reason for told in sent(headers={"history": json.dumps(written)}).history] == ["é" * 300, "lost"]
-
-
-def test_a_history_may_be_given_as_it_is_or_as_it_travels() -> None:
-    told = {"attempt": 1, "at_ms": 2, "reason": "lost"}
-    given = Job.model_validate({**JOB.model_dump(), "history": [told]})
-    assert given == Job.model_validate({**JOB.model_dump(), "history": json.dumps([told])})
-    assert [attempt.reason for attempt in given.history] == ["lost"]
-
-
-# Time to live
-
-
 @pytest.mark.parametrize(
     ("expiration", "timestamp", "left_ms"),
     [
@@ -454,83 +379,13 @@ def test_garbage_is_a_job_or_bad_input_and_always_answered(
     try:
         job = Job.from_message(message, NOW_MS)
     except BadInput as error:
-        answer = messages.unreadable(message, error.problem)
+        answer = answers.unreadable(message, error.problem)
         assert answer is None or Answer.from_message(answer).problem is not None
     else:
         assert Job.from_message(job.to_message("vm.vm1", NOW_MS), NOW_MS).params == job.params
 
 
 # Answers
-
-
-def test_an_answer_carries_the_callers_correlation_id_and_where_it_ran() -> None:
-    job = JOB.model_copy(update={"correlation_id": "mine"})
-    message = Answer.to(job, content_type="image/png", body=b"png", vm="vm1", route="vm", ran_ms=12).to_message("q")
-    assert (message.routing_key, message.body, message.content_type) == ("q", b"png", "image/png")
-    assert message.correlation_id == "mine"
-    assert message.headers == {"job": "42", "operation": "sketch", "vm": "vm1", "route": "vm", "ran_ms": 12}
-    assert Answer.from_message(message).problem is None
-
-
-def test_without_a_correlation_id_the_job_id_is_used() -> None:
-    assert Answer.to(JOB, content_type="image/png", body=b"").correlation_id == "42"
-
-
-def test_a_refusal_is_a_problem_about_the_job() -> None:
-    answer = Answer.refusal(JOB, Problem.of(Kind.EXPIRED, "Too late."), attempt=2)
-    assert answer.content_type == "application/problem+json"
-    assert answer.problem is not None
-    assert (answer.problem.slug, answer.problem.instance) == ("expired", "urn:overspill:job:42")
-    assert answer.attempt == 2
-
-
-@given(st.text(max_size=50), st.binary(max_size=50), st.none() | st.integers(0), st.none() | st.text(max_size=50))
-def test_any_answer_reads_back_as_it_was(kind: str, body: bytes, ran_ms: int | None, vm: str | None) -> None:
-    answer = Answer.to(JOB, content_type=kind or "image/png", body=body, ran_ms=ran_ms, vm=vm)
-    assert Answer.from_message(answer.to_message("answers")) == answer
-
-
-def test_a_large_result_is_told_by_its_claim_and_a_cloud_run_by_its_cost() -> None:
-    told = {"claim": CLAIM, "link": "https://store.example/x?signed", "cost": 0.00017, "route": "cloud"}
-    message = Answer.to(JOB, content_type="image/png", body=b"", **told).to_message("q")
-    assert message.headers == {"job": "42", "operation": "sketch", **told}
-    assert Answer.from_message(message).model_dump() | told == Answer.from_message(message).model_dump()
-
-
-def test_what_names_no_job_is_no_answer() -> None:
-    with pytest.raises(BadInput, match="job: Field required"):
-        Answer.from_message(Message(body=b"a picture"))
-
-
-def test_a_problem_that_cannot_be_read_is_bad_input() -> None:
-    answer = Answer.to(JOB, content_type="application/problem+json", body=b"{}")
-    with pytest.raises(BadInput, match="type: Field required"):
-        _ = answer.problem
-
-
-# Messages that are no job
-
-
-def test_an_unreadable_message_is_answered_where_it_asks() -> None:
-    message = Message(routing_key="sketch", reply_to="q", message_id="7", correlation_id="c", priority=99)
-    answer = messages.unreadable(message, Problem.of(Kind.BAD_FIELD, "priority: too much."))
-    assert answer is not None
-    assert (answer.routing_key, answer.correlation_id) == ("q", "c")
-    assert answer.headers == {"job": "7", "operation": "sketch"}
-    assert json.loads(answer.body)["instance"] == "urn:overspill:job:7"
-
-
-def test_an_id_that_is_not_text_is_shown_as_far_as_it_is() -> None:
-    message = Message(routing_key="sketch", reply_to="q", message_id=b"a\xff")  # type: ignore[arg-type] # as pika does
-    answer = messages.unreadable(message, Problem.of(Kind.BAD_FIELD, "message_id: not text."))
-    assert answer is not None
-    assert answer.headers["job"] == "a\ufffd"
-
-
-@pytest.mark.parametrize("reply_to", [None, "", "dead", "lane.00", b"\xff"])
-def test_a_message_that_names_nowhere_is_not_answered(reply_to: Any) -> None:
-    message = Message(routing_key="sketch", reply_to=reply_to)
-    assert messages.unreadable(message, Problem.of(Kind.BAD_FIELD, "wrong.")) is None
 
 
 def test_an_unknown_operation_is_told_which_there_are() -> None:

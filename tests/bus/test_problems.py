@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError
 
-from bus.problems import Kind, Problem, bad_field
+from bus.problems import Kind, Problem, bad_field, too_many_pixels
 
 NESTED: list[Any] = []
 for _ in range(100_000):
@@ -99,6 +99,11 @@ def test_a_missing_field_does_not_drag_the_rest_along() -> None:
     with pytest.raises(ValidationError) as caught:
         Strict.model_validate({"body": b"the whole picture"})
     assert bad_field(caught.value).detail == "wanted: Field required."
+
+
+def test_a_picture_a_little_over_the_limit_does_not_look_as_if_it_were_not() -> None:
+    told = too_many_pixels(7072, 7072, 50_000_000)
+    assert told.detail == "It is 7,072 x 7,072 pixels, 50,013,184 in all; at most 50,000,000 are taken."
 
 
 def test_a_fault_of_the_whole_document_is_one_of_the_body() -> None:

@@ -86,6 +86,18 @@ async def test_a_direct_reply_to_whose_caller_left_is_no_fault(bus: Bus, amqp_ur
 
 
 @pytest.mark.broker
+async def test_a_forged_direct_reply_to_ends_nobody_s_connection(bus: Bus, foreign: Foreign) -> None:
+    lost: list[bool] = []
+    bus.on_disconnect = lambda: lost.append(True)
+    with pytest.raises(Unroutable):
+        await send_answer(bus, Message(b"sketch", f"{DIRECT_REPLY_TO}.made.up"))
+    replies = foreign.queue()
+    await send_answer(bus, Message(b"sketch", replies))
+    assert (await foreign.get(replies)).body == b"sketch"
+    assert not lost
+
+
+@pytest.mark.broker
 async def test_a_dead_job_keeps_its_picture_and_its_address_for_ever(bus: Bus, foreign: Foreign) -> None:
     job = Message(b"picture", "sketch", {"user": "anna"}, "image/png", "j1", b"\xff", "replies", expiration="1")
     await bury(bus, job, "a reason " * 999)
@@ -130,6 +142,13 @@ async def test_a_job_that_cannot_be_buried_is_logged(
 
 def test_the_hop_knows_the_operation_better_than_the_queue() -> None:
     assert epitaph(Message(routing_key="vm.vm1", headers={"operation": "sketch"})) == {"operation": "sketch"}
+
+
+@pytest.mark.parametrize("key", ["sketch", "vm.vm1", "dead"])
+@pytest.mark.parametrize("claimed", ["o" * 100_000, ["o"], None], ids=["long", "a list", "none"])
+def test_a_letter_always_tells_its_operation_shortly(key: str, claimed: Any) -> None:
+    by_hop = {"vm.vm1": "o" * 255, "dead": "o" * 255} if isinstance(claimed, str) else {}
+    assert epitaph(Message(routing_key=key, headers={"operation": claimed})) == {"operation": by_hop.get(key, key)}
 
 
 @given(

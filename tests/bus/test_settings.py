@@ -95,9 +95,6 @@ def test_services_serve_one_operation_or_all(write: Write, monkeypatch: pytest.M
         ("sketch", "https://a.example?x=1"),
         ("caption", "http://127.0.0.1:1"),
     )
-    assert (
-        settings.services_of(settings.services_text(settings.load().cloud_services)) == settings.load().cloud_services
-    )
 
 
 def test_what_google_names_is_read_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,12 +137,15 @@ def test_each_policy_is_chosen_by_its_name(policy: str, monkeypatch: pytest.Monk
         ("OVERSPILL_CLOUD_SERVICES", "ftp://a.example", "https://all.example or sketch=https"),
         ("OVERSPILL_CLOUD_SERVICES", "sketch=a.example", "https://all.example or sketch=https"),
         ("OVERSPILL_CLOUD_SERVICES", "paint=https://a.example", "names no operation: 'paint'"),
+        ("OVERSPILL_CLOUD_SERVICES", "https://", "'https:', which is no address"),
         ("OVERSPILL_CLOUD_PREFIX", "Over Spill", "should match pattern"),
         ("OVERSPILL_CLOUD_DELIVERIES", "4", "greater than or equal to 5"),
         ("OVERSPILL_CLOUD_IN_FLIGHT", "0", "greater than or equal to 1"),
         ("OVERSPILL_CLOUD_TIMEOUT_S", "1501", "less than or equal to 1500"),
         ("OVERSPILL_UPLINK_MBIT", "0", "greater than 0"),
         ("OVERSPILL_SERVICE_TOKEN", "", "at least 1 character"),
+        ("OVERSPILL_SERVICE_TOKEN", "\n", "at least 1 character"),
+        ("OVERSPILL_SERVICE_TOKEN", "two words", "printable ASCII without spaces"),
         ("OVERSPILL_BLOBS_KEPT_S", "59", "greater than or equal to 60"),
         ("PORT", "65536", "less than or equal to 65535"),
     ],
@@ -156,6 +156,24 @@ def test_a_wrong_setting_is_named_with_what_it_must_be(
     monkeypatch.setenv(name, value)
     with pytest.raises(SetupError, match=rf"^{name} is wrong: .*{says}.* See docs/settings.md"):
         settings.load()
+
+
+def test_the_line_break_after_a_token_is_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERSPILL_SERVICE_TOKEN", " gehe!m~\n")
+    assert settings.load().service_token == "gehe!m~"
+
+
+@pytest.mark.parametrize("token", ["gehe\nim", "gehéim", "gehe im", "gehe\x7fim"])
+def test_a_token_that_no_header_carries_is_refused_and_not_repeated(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVERSPILL_SERVICE_TOKEN", token)
+    with pytest.raises(SetupError) as caught:
+        settings.load()
+    assert str(caught.value) == (
+        "OVERSPILL_SERVICE_TOKEN is wrong: service_token: must be printable ASCII without spaces, to be sent in a "
+        "header. See docs/settings.md."
+    )
 
 
 def test_the_brokers_address_is_named_as_it_is_set(write: Write) -> None:

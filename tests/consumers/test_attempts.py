@@ -1,6 +1,7 @@
 """How attempts are counted and told."""
 
-from bus.messages import HISTORY_KEPT, Job
+from bus.attempts import HISTORY_KEPT
+from bus.messages import Job
 from consumers.attempts import not_begun, taken_back
 
 JOB = Job(id="j1", operation="sketch", body=b"", attempt=2)

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from bridge.pubsub.resources import Resources, wanted
-from bus.settings import NAMED_BY_OTHERS, Settings, services_of
+from bus.service_addresses import services_of
+from bus.settings import NAMED_BY_OTHERS, Settings
 from bus.topology import OPERATIONS
 from tests.needed import lacking, need_program
 

@@ -8,11 +8,14 @@ from typing import Any, get_args
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from bus.events import JobState
 from bus.problems import Kind
 from telemetry.metrics.families import FAMILIES
-from telemetry.metrics.labels import CLOUD_STATES, VM_STATES
+from telemetry.metrics.labels import CLOUD_STATES, JOB_PROBLEMS, OTHER, VM_STATES
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "deploy" / "observability"
@@ -106,6 +109,13 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do(alert: dict[str, Any]) ->
     assert f"### {alert['alert']}\n" in (PROJECT / page).read_text(encoding="utf-8")
 
 
+def test_what_failures_are_watched_for_is_told_before_the_first() -> None:
+    (watched,) = {
+        value for _, asked in selectors(EXPRESSIONS["JobsFail"]) for label, _, value in asked if label == "problem"
+    }
+    assert set(watched.split("|")) <= {*JOB_PROBLEMS, OTHER}
+
+
 def test_every_runbook_has_its_alert() -> None:
     written = re.findall(r"^### (\w+)$", (PROJECT / "docs" / "monitoring.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert written == [alert["alert"] for alert in ALERTS]
@@ -130,6 +140,29 @@ def test_the_dashboard_is_one_for_grafana_10_and_any_prometheus() -> None:
         it["datasource"]["uid"] for panel in PANELS for it in [panel, *panel.get("targets", ())] if "datasource" in it
     }
     assert uses == {"${datasource}"}
+
+
+def test_grafana_s_own_types_know_all_of_it() -> None:
+    register_default_plugins()  # panels and queries
+    misspelt = json.loads(json.dumps(DASHBOARD).replace('"lineWidth"', '"lineWith"'))
+    assert list(lost(DASHBOARD, read_and_written(DASHBOARD))) == []
+    assert any(path.endswith("/custom/lineWith") for path in lost(misspelt, read_and_written(misspelt)))
+
+
+def read_and_written(dashboard: dict[str, Any]) -> Any:
+    return json.loads(json.dumps(Dashboard.from_json(dashboard), cls=JSONEncoder))
+
+
+def lost(given: Any, kept: Any, path: str = "") -> Iterator[str]:
+    """The paths of what was given and has not stayed as it was."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        for name, value in given.items():
+            yield from lost(value, kept.get(name), f"{path}/{name}")
+    elif isinstance(given, list) and isinstance(kept, list) and len(given) == len(kept):
+        for number, (one, other) in enumerate(zip(given, kept, strict=True)):
+            yield from lost(one, other, f"{path}/{number}")
+    elif given != kept:
+        yield path
 
 
 def test_its_panels_have_ids_of_their_own_and_say_what_they_show() -> None:

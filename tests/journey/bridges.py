@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 
 import psutil
 
-from bus.messages import Answer
+from bus.answers import Answer
 from producers.client import AsyncClient, JobHandle
 from tests.bus.rabbit.foreign import eventually
 from tests.journey.clouds import Site

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from bus.messages import Answer
+from bus.answers import Answer
 
 
 def photograph(width: int, height: int, seed: int = 0) -> bytes:

@@ -11,8 +11,8 @@ import pika
 import psutil
 import pytest
 
+from bus.answers import Answer
 from bus.errors import JobFailed
-from bus.messages import Answer
 from bus.topology import DEAD
 from producers.client import AsyncClient
 from tests.bus.rabbit.foreign import Foreign, eventually

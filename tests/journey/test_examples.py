@@ -1,5 +1,6 @@
 """The examples, run as a reader would run them, against a running stack: clients that we did not write."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.bus.rabbit.foreign import Network
 from tests.conftest import Vhosts
 from tests.journey.processes import Processes
 from tests.needed import need_program
@@ -104,6 +106,21 @@ def listener(request: pytest.FixtureRequest) -> list[str]:
 def submit(url: str, out: Path) -> None:
     done = run([PYTHON, str(EXAMPLES / "submit_pika.py"), str(PHOTOGRAPH), "sketch", str(out)], url)
     assert done.returncode == 0
+
+
+async def test_a_listener_that_loses_its_connection_ends_in_a_sentence(url: str, listener: list[str]) -> None:
+    network = Network(url)
+    await network.start()
+    ended = await asyncio.create_subprocess_exec(
+        *listener, env=os.environ | {"AMQP_URL": network.url}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert ended.stderr is not None
+    assert (await ended.stderr.readline()).startswith(b"listening for")
+    network.cut()
+    said = (await ended.stderr.read()).decode().splitlines()
+    assert (await ended.wait(), len(said)) == (1, 1), said
+    assert "the connection was lost" in said[0]
+    await network.stop()
 
 
 def test_a_listener_sees_a_job_pass_and_the_pulse_of_a_vm(url: str, listener: list[str], tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from bus.answers import Answer
 from bus.errors import JobFailed
 from bus.events import JobEvent, read_event
-from bus.messages import Answer
 from bus.rabbit import Bus, Delivery
 from bus.topology import DEAD, EVENTS, shared
 from consumers.fetching import pull

@@ -5,7 +5,6 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -263,10 +262,10 @@ def dashboard(studio: Studio, chromium: Browser) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.alone
 def test_the_dashboard_shows_how_a_machine_gets_busy(dashboard: Page, capsys: pytest.CaptureFixture[str]) -> None:
     shown = figure(dashboard, "vm1", "CPU")
-    with suppress(AssertionError):  # who has other work for the machine sees it busy before
-        expect(shown).to_have_text(re.compile("^[1-8]?[0-9]\u00a0%$"), timeout=10_000)
+    expect(shown).to_have_text(re.compile("^[1-8]?[0-9]\u00a0%$"), timeout=60_000)
     before = shown.inner_text()
     with busy_machine():
         began = time.monotonic()

@@ -8,8 +8,8 @@ import zlib
 
 import pytest
 
+from bus.answers import Answer
 from bus.errors import JobFailed
-from bus.messages import Answer
 from producers.client import AsyncClient, Client
 from tests.journey.pictures import is_sketch_of, photograph
 from tests.journey.processes import Processes
@@ -61,7 +61,7 @@ def huge_png() -> bytes:
         ("polish", b"x", "unknown-operation", "sketch, remove-background, caption"),
         ("sketch", b"", "empty-image", "body"),
         ("sketch", b"Dear Sir, please find my photograph", "not-an-image", "JPEG, PNG"),
-        ("sketch", huge_png(), "too-many-pixels", "at most 50.0"),
+        ("sketch", huge_png(), "too-many-pixels", "at most 50,000,000"),
     ],
     ids=["unknown operation", "empty body", "text", "20,000 x 20,000 pixels"],
 )

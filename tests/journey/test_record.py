@@ -59,6 +59,7 @@ async def test_what_was_recorded_is_what_happened(stack: str, tmp_path: Path) ->
         assert (job.end, job.bytes, job.megapixels) == ("done", len(PICTURE), 0.12)
         assert began_ms <= job.arrived_ms <= (job.routed_ms or 0) <= (job.ended_ms or 0) <= now_ms()
     assert [job.ran_ms is None for job in done] == [False] * 5 + [True]
+    assert all(job.lain_ms is not None for job in made.jobs), "our client says when it sent them"
     assert all(job.began_ms + job.ran_ms <= job.ended_ms for job in done[:5])  # type: ignore[operator]  # (they ran)
 
     assert {vm.vm: vm.operations for vm in made.vms if vm.operations} == {"vm1": ("sketch",), "vm2": ("sketch",)}

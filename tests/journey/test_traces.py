@@ -60,6 +60,7 @@ def watched(
     with Site(pubsub_emulator) as site, Collector() as collector:
         told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
         settings = {**site.settings, **told, "OVERSPILL_CPU_THRESHOLD": "0", "OVERSPILL_LOG_FORMAT": "json"}
+        settings["OVERSPILL_LOG_LEVEL"] = "DEBUG"
         processes = Processes(url, tmp_path_factory.mktemp("traces"), **settings)
         try:
             processes.start_router()
@@ -91,6 +92,9 @@ def test_a_job_that_a_vm_runs_is_one_trace(watched: Watched, tmp_path: Path) -> 
     assert [span.error for span in spans] == [None] * len(spans)
     run = next(span for span in spans if span.name == "run sketch")
     assert (run.attributes["overspill.vm"], run.attributes["overspill.route"]) == ("vm1", "vm")
+    story = lines(watched, job=job)
+    assert told(story) == {("router", "sketch routed"), ("vm", "sketch running"), ("vm", "sketch done")}
+    assert {line["trace"] for line in story} == {spans[0].trace}
 
 
 def test_a_job_that_overflows_is_one_trace_cloud_included(watched: Watched, tmp_path: Path) -> None:
@@ -99,6 +103,12 @@ def test_a_job_that_overflows_is_one_trace_cloud_included(watched: Watched, tmp_
     ticket = {span.attributes["overspill.job"] for span in spans if span.service == "overspill-cloud-service"}
     assert job not in ticket  # outside, a job is known by its ticket alone
     assert all(span.start_ns <= span.end_ns for span in spans)
+    story = lines(watched, job=job)
+    assert told(story) == {("router", "sketch routed"), ("bridge", "sketch sent"), ("bridge", "sketch done")}
+    assert {line["ticket"] for line in story if line["program"] == "bridge"} == ticket
+    (there,) = lines(watched, ticket=ticket.pop(), program="cloud-service")
+    assert there["message"].startswith("sketch: done after ")
+    assert {line["trace"] for line in (*story, there)} == {spans[0].trace}
 
 
 async def test_a_foreign_client_s_job_hangs_under_its_own_span(watched: Watched) -> None:
@@ -121,6 +131,18 @@ async def test_a_foreign_client_s_job_hangs_under_its_own_span(watched: Watched)
     assert answer.headers["traceparent"].startswith(f"00-{TRACE}-{theirs[1].id}")
     assert refused.headers["traceparent"].startswith(f"00-{TRACE}-{theirs[3].id}")
     collector.wait(lambda: tree(collector.of_job("garbage")) == "router: route\n  vm: run sketch")
+
+
+def lines(watched: Watched, **wanted: str) -> list[dict[str, str]]:
+    """The log lines of all processes that have these fields."""
+    names = ("router", "vm1", "bridge", "cloud")
+    found = [json.loads(line) for name in names for line in watched.processes.log(name).splitlines()]
+    return [line for line in found if wanted.items() <= line.items()]
+
+
+def told(story: list[dict[str, str]]) -> set[tuple[str, str]]:
+    """By which program, and what; two that speak within a moment may come either way round."""
+    return {(line["program"], line["message"]) for line in story}
 
 
 def seen(collector: Collector, job: str, wanted: str) -> list[Span]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bus.messages import Attempt, Job
+from bus.attempts import Attempt
+from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.settings import Settings
 from producers.admission import CLAIMED_MEGAPIXELS, Admission, Config
@@ -145,6 +146,11 @@ def test_after_so_many_attempts_it_is_refused_with_the_last_reason() -> None:
     assert door.refused(attempt=2).detail == "2 attempts came to nothing."
 
 
+def test_why_the_cloud_gave_a_job_back_is_not_its_callers_to_know() -> None:
+    back = Attempt(attempt=2, at_ms=1, vm="cloud", reason="the cloud gave it back: http://10.0.0.7 is out of reach")
+    assert Door(max_attempts=2).refused(attempt=2, history=(FAILED, back)).detail == "2 attempts came to nothing."
+
+
 def test_the_attempts_on_a_vm_that_keeps_dying_come_to_an_end() -> None:
     door = Door(max_attempts=3)
     home = door.homeward(attempt=2, returns=2)
@@ -219,6 +225,14 @@ def test_a_retry_has_no_home_and_avoids_where_it_failed() -> None:
     door.placed.placed(door.held().job, "vm1")
     held = door.held(attempt=1, history=(FAILED,))
     assert (held.home, held.wish.avoid) == (None, "vm1")
+
+
+def test_a_replayed_job_avoids_where_it_died_rather_than_going_home() -> None:
+    door = Door()
+    door.placed.placed(door.held().job, "vm1")
+    operator = Attempt(attempt=3, at_ms=NOW.wall_ms, reason="sent again out of the dead queue by anna")
+    held = door.held(history=(FAILED, operator), replays=1)
+    assert (held.job.attempt, held.home, held.wish.avoid) == (1, None, "vm1")
 
 
 def test_a_job_that_comes_again_is_looked_for_on_the_vms() -> None:

@@ -49,7 +49,7 @@ def test_the_latest_words_count_as_many_as_there_are_consumers() -> None:
 
 def test_a_new_word_replaces_a_bridges_last_one() -> None:
     bridges = heard(status("b1", in_flight=1), status("b1", in_flight=5), consumers=2)
-    assert bridges.words(0).total(lambda told: told.in_flight) == 5
+    assert bridges.words(0).in_flight == 5
 
 
 def test_a_bridge_that_stands_by_does_not_count() -> None:
@@ -82,17 +82,30 @@ def test_it_is_told_why_nobody_takes_jobs(told: list[BridgeStatus], why: str) ->
 
 def test_what_several_tell_is_added_or_compared() -> None:
     words = heard(
-        status("b1", capacity=3, seconds={"sketch": 2.0}, money_per_day=5.0),
-        status("b2", "full", capacity=4, seconds={"sketch": 1.0}),
+        status("b1", capacity=3, seconds={"sketch": 2.0}, money_per_day=5.0, sent_last_minute=8),
+        status("b2", "full", capacity=4, seconds={"sketch": 1.0}, largest_bytes=9_000_000, spent_today=0.5),
         consumers=2,
     ).words(0)
-    assert words.total(lambda told: told.capacity) == 7
-    assert words.ready.total(lambda told: told.capacity) == 3
-    assert words.most(lambda told: told.seconds.get("sketch")) == 2.0
-    assert words.least(lambda told: told.seconds.get("sketch")) == 1.0
-    assert words.least(lambda told: told.money_per_day) == 5.0
-    assert words.most(lambda told: told.seconds.get("caption")) is None
-    assert words.least(lambda told: told.jobs_per_minute) is None
+    assert (words.capacity, words.ready.capacity) == (7, 3)
+    assert (words.seconds("sketch"), words.ready.seconds("sketch"), words.seconds("caption")) == (2.0, 2.0, None)
+    assert (words.money_per_day, words.jobs_per_minute, words.largest_bytes) == (5.0, None, 9_000_000)
+    assert (words.sent_last_minute, words.spent_today) == (8, 0.5)
+
+
+def test_they_are_bounded_when_each_tells_how_many_jobs_it_takes() -> None:
+    assert not Bridges().words(0).is_bounded
+    assert heard(status(capacity=3)).words(0).is_bounded
+    assert not heard(status("b1", capacity=3), status("b2"), consumers=2).words(0).is_bounded
+
+
+def test_words_count_for_as_long_as_the_count_of_consumers_does() -> None:
+    bridges = heard(status("b1"), status("b2"), consumers=2)
+    assert counted(bridges) == ["b2", "b1"]
+    bridges.consumers(2, 0, Counts(), 0.5)
+    assert counted(bridges, 0.6) == ["b2", "b1"]
+    bridges.consumers(1, 0, Counts(), 1.0)
+    assert counted(bridges, 1.0) == ["b2"]
+    assert counted(bridges, 1.0 + FRESH_S + 0.1) == []
 
 
 def test_what_was_counted_since_is_told_from_the_oldest_word() -> None:

@@ -12,7 +12,7 @@ from bus.events import JobEvent, read_event
 from bus.messages import Job, Message
 from bus.rabbit import Bus, Delivery
 from bus.replies import bury
-from bus.topology import DEAD, EVENTS, LANES, lane, shared
+from bus.topology import DEAD, DIRECT_REPLY_TO, EVENTS, LANES, Queue, Topology, lane, shared
 from producers.dead_letters import DeadLetters, NoSuchLetter, NotReplayable, Outcome
 from producers.letter import Letter
 from tests.bus.rabbit.foreign import Foreign, Network, eventually
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.broker
 @pytest.fixture
 async def bus(amqp_url: str) -> AsyncIterator[Bus]:
     async with Bus(amqp_url, name="operator", topology=shared()) as bus:
+        await bus.declare(Topology(queues=(Queue("replies"),)))  # anna waits there
         yield bus
 
 
@@ -32,13 +33,13 @@ def foreign(amqp_url: str, bus: Bus) -> Iterator[Foreign]:
         yield client
 
 
-async def buried(bus: Bus, *jobs: str, replays: int = 0) -> None:
+async def buried(bus: Bus, *jobs: str, replays: int = 0, reply_to: str = "replies") -> None:
     """Let jobs die."""
     for job in jobs:
         headers = {"user": "anna", "attempt": 3, "deadline_ms": 5, "replays": replays}
         await bury(
             bus,
-            Message(b"picture of " + job.encode(), "sketch", headers, message_id=job, reply_to="replies"),
+            Message(b"picture of " + job.encode(), "sketch", headers, message_id=job, reply_to=reply_to),
             f"{job} failed",
         )
 
@@ -89,6 +90,35 @@ async def test_it_is_not_sent_again_for_ever_unless_someone_insists(bus: Bus) ->
     assert await seen(bus) == {"a": letter_id}
     await DeadLetters(bus).replay(letter_id, by="o", force=True)
     assert await seen(bus) == {}
+
+
+@pytest.mark.parametrize("reply_to", ["amq.gen-gone", f"{DIRECT_REPLY_TO}.g1h2AA"])
+async def test_one_whose_reply_queue_is_gone_stays_unless_someone_insists(bus: Bus, reply_to: str) -> None:
+    await buried(bus, "a", reply_to=reply_to)
+    letter_id = (await seen(bus))["a"]
+    with pytest.raises(NotReplayable, match=f"the reply queue {reply_to} is gone"):
+        await DeadLetters(bus).replay(letter_id, by="o")
+    refused = await all_of(DeadLetters(bus).replay_all([letter_id], by="o"))
+    assert "is gone" in str(refused["a"])
+    assert await seen(bus) == {"a": letter_id}
+    assert await all_of(DeadLetters(bus).replay_all([letter_id], by="o", force=True)) == {"a": None}
+
+
+async def test_a_caller_who_still_waits_on_a_queue_of_his_own_has_his_answer(bus: Bus, foreign: Foreign) -> None:
+    await buried(bus, "a", reply_to=foreign.channel.queue_declare("", exclusive=True).method.queue)
+    await buried(bus, "b", reply_to="amq.gen-gone")
+    ids = await seen(bus)
+    assert await DeadLetters(bus).gone((await DeadLetters(bus).list()).letters) == {"amq.gen-gone"}
+    outcomes = await all_of(DeadLetters(bus).replay_all(ids.values(), by="o"))
+    assert (outcomes["a"], "is gone" in str(outcomes["b"])) == (None, True)
+
+
+async def test_letters_are_listed_in_the_order_of_their_deaths_however_they_lie(bus: Bus) -> None:
+    for job, dead_ms in zip("dbca", (4, 2, 3, 1), strict=True):
+        await bus.publish("", Message(b"picture", DEAD, {"dead_ms": dead_ms}, message_id=job))
+    letters = DeadLetters(bus)
+    for _ in range(3):
+        assert [letter.job for letter in (await letters.list()).letters] == [*"abcd"]
 
 
 async def test_what_is_no_job_can_only_be_taken_out(bus: Bus) -> None:

@@ -512,10 +512,11 @@ def test_a_job_that_waits_is_told_its_place_and_when_it_will_be_done() -> None:
 
 def test_a_job_is_sent_anew_before_the_broker_loses_patience() -> None:
     desk = Desk()
-    line_up(desk)
+    line_up(desk, sent_ms=99_000)
     assert forwards(desk.later(HELD_AT_MOST_S - 1)) == []
     again = the(desk.later(2))
     assert (again.held.ticket, again.exchange, again.key, again.held.job.attempt) == (1, "jobs.lanes", "sketch", 0)
+    assert again.held.sent_ms == 99_000
     assert where(desk.beat("vm1")) == []
 
 
@@ -645,3 +646,47 @@ def test_a_fault_of_ours_leaves_nothing_in_line() -> None:
     line_up(desk)
     desk.dispatcher.lost(1)
     assert desk.status().queued == 0
+
+
+def in_line_and_told() -> tuple[Desk, Forward]:
+    """A VM with two jobs, and one that waited and was told when it would be done; then that one is on the VM too."""
+    desk = Desk("vm1")
+    first, _ = the(desk.job()), the(desk.job())
+    line_up(desk)
+    desk.later(0.5)
+    return desk, the(desk.told(first))
+
+
+def promised(desk: Desk) -> tuple[float, float]:
+    """What the next is told who has to wait."""
+    desk.beat("vm1")
+    while where(desk.job(message_id="next")):
+        pass
+    (told,) = (c.event for c in desk.later(0.2) if isinstance(c, Announce) and isinstance(c.event, JobEvent))
+    assert told.eta_s is not None
+    return told.eta_s
+
+
+def test_a_usual_wait_is_learnt_from_and_one_that_an_outage_made_is_not() -> None:
+    usual = promised(in_line_and_told()[0])
+
+    desk, third = in_line_and_told()
+    for _ in range(60):
+        desk.later(1)
+        desk.beat("vm1")
+    desk.told(third)
+    assert promised(desk)[1] > usual[1]
+
+    silent, third = in_line_and_told()
+    silent.later(60)  # nothing is heard of the VM, which then comes back
+    silent.beat("vm1")
+    silent.told(third)
+    assert promised(silent) == usual
+
+    cut_off, third = in_line_and_told()
+    cut_off.dispatcher.forget()
+    cut_off.now += 60
+    cut_off.dispatcher.activate(Orders(), cut_off.now, at(cut_off.now))
+    cut_off.beat("vm1")
+    cut_off.told(third)
+    assert promised(cut_off) == usual

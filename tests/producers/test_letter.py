@@ -8,7 +8,7 @@ import pytest
 
 from bus.errors import BadInput
 from bus.messages import Job, Message
-from producers.letter import Sieve, again, event_of, letter_of
+from producers.letter import Sieve, again, by_death, event_of, letter_of
 
 NOW_MS = 1_800_000_000_000
 HISTORY = '[{"attempt": 3, "at_ms": 7, "vm": "vm1", "problem": "timed-out", "reason": "60 s were not enough"}]'
@@ -37,6 +37,12 @@ def test_its_id_is_made_of_what_it_holds() -> None:
     assert letter_of(replace(DEAD, headers=dict(reversed(HEADERS.items()))), NOW_MS + 1).id == known
     others = (dead(user="b"), replace(DEAD, message_id="other"), replace(DEAD, body=b"another"), dead(dead_ms=9))
     assert known not in {letter_of(other, NOW_MS).id for other in others}
+
+
+def test_those_that_died_first_come_first_and_those_that_don_t_tell_when_last() -> None:
+    late, soon, timeless, other = (letter_of(dead(dead_ms=at), NOW_MS) for at in (9, 8, None, 8))
+    assert by_death([timeless, late, soon, other]) == [soon, other, late, timeless]
+    assert by_death([timeless, timeless]) == [timeless, timeless]
 
 
 def test_sent_again_its_attempts_count_anew_and_its_history_goes_on() -> None:
@@ -147,5 +153,7 @@ def test_what_died_after_three_replays_needs_someone_who_insists() -> None:
     assert letter_of(dead(replays=2), NOW_MS).why_not() is None
     tired = letter_of(dead(replays=3), NOW_MS)
     assert tired.why_not() == "It was sent again 3 times already and died each time: it failed"
+    assert tired.why_not(gone=True) == "Its answer would be lost, and its picture: the reply queue replies is gone."
+    assert tired.why_not(gone=True, force=True) is None
     assert tired.why_not(force=True) is None
     assert "Remove it." in str(letter_of(dead(operation="knit"), NOW_MS).why_not(force=True))

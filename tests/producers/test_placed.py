@@ -35,11 +35,20 @@ def test_a_repeat_goes_home_and_another_picture_does_not() -> None:
     assert placed.home(job(body=b"another"), redelivered=False) is None
 
 
+def test_a_job_that_was_replayed_has_no_home_where_it_died_but_its_repeats_have_one() -> None:
+    placed = Placed("s")
+    placed.placed(job(), "vm1")
+    assert placed.home(job(replays=1), redelivered=False) is None
+    placed.placed(job(replays=1), "vm2")
+    assert placed.home(job(replays=1), redelivered=False) == "vm2"
+
+
 def test_what_only_an_event_told_is_home_for_what_is_delivered_again() -> None:
     placed = Placed("s")
     placed.told("anonymous", "j1", "sketch", "vm2", ended=False)
     assert placed.home(job(), redelivered=True) == "vm2"
     assert placed.home(job(), redelivered=False) is None
+    assert placed.home(job(replays=1), redelivered=True) is None  # the event may be of the run that it died of
 
 
 def test_a_run_elsewhere_replaces_the_first() -> None:

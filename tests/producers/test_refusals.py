@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from bus import replies
+from bus.answers import Answer
 from bus.events import JobEvent
-from bus.messages import Answer, Job, Message
+from bus.messages import Job, Message
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Delivery
 from bus.topology import DEAD, DEFAULT_EXCHANGE, Queue, Topology
 from producers.commands import Bury, Refuse
 from producers.refusals import Refusals
 from producers.tickets import Tickets
+from telemetry.logs import plain_lines
 from tests.bus.rabbit.foreign import Foreign, Got, eventually, network
+from tests.tracing import recorded
 
 pytestmark = pytest.mark.broker
 
@@ -173,6 +176,71 @@ async def test_a_job_that_is_worn_out_is_answered_and_kept(counter: Counter, for
     await counter.settled(foreign)
 
 
+def full(foreign: Foreign, queue: str) -> None:
+    """Let a queue take no more until its one message is taken."""
+    foreign.channel.queue_delete(queue)
+    foreign.queue(queue, x_max_length=1, x_overflow="reject-publish")
+    foreign.publish(DEFAULT_EXCHANGE, queue, b"in the way")
+
+
+async def test_a_job_that_is_worn_out_is_ours_until_its_letter_is_safe(
+    counter: Counter, foreign: Foreign, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    full(foreign, DEAD)
+    replies = foreign.queue()
+    send(foreign, reply_to=replies)
+    ticket, job = await counter.next()
+    counter.refusals.refuse(Refuse(ticket, job, WORN_OUT))
+    assert answer(await foreign.get(replies)).problem  # who waits for it is not kept waiting
+    await eventually(lambda: "trying again" in caplog.text)
+    assert counter.tickets.get(ticket) is not None
+    assert counter.told == []
+    assert (await foreign.get(DEAD)).body == b"in the way"
+    assert (await counter.event()).state == "failed"
+    assert (await foreign.get(DEAD)).body == b"picture"
+    await counter.settled(foreign)
+
+
+async def test_a_dead_queue_that_takes_no_more_holds_up_no_job_that_is_answered(
+    counter: Counter, foreign: Foreign, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(replies, "_AGAIN_AFTER_S", (0.01,))
+    full(foreign, DEAD)
+    send(foreign, reply_to=foreign.queue())
+    ticket, job = await counter.next()
+    counter.refusals.refuse(Refuse(ticket, job, WORN_OUT))
+    assert (await counter.event()).state == "failed"
+    assert "could not be kept in the queue dead" in caplog.text
+    await counter.settled(foreign)
+
+
+async def test_a_job_that_reached_neither_its_caller_nor_the_dead_queue_stays_ours(
+    counter: Counter, foreign: Foreign
+) -> None:
+    foreign.channel.queue_delete(DEAD)
+    send(foreign, reply_to="nobody-listens")
+    ticket, job = await counter.next()
+    counter.refusals.refuse(Refuse(ticket, job, WORN_OUT))
+    await eventually(lambda: not counter.refusals.unconfirmed)
+    assert counter.tickets.get(ticket) is not None
+    assert counter.told == []
+
+
+async def test_a_worn_out_job_whose_queue_refuses_its_answer_leaves_one_letter(
+    counter: Counter, foreign: Foreign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "_AGAIN_AFTER_S", (0.01,))
+    full(foreign, "full")
+    send(foreign, reply_to="full")
+    ticket, job = await counter.next()
+    counter.refusals.refuse(Refuse(ticket, job, WORN_OUT))
+    assert (await counter.event()).state == "unanswerable"
+    assert (await foreign.get(DEAD)).headers["reason"] == WORN_OUT.detail
+    assert foreign.depth(DEAD) == 0
+    await counter.settled(foreign)
+
+
 async def test_an_answer_whose_caller_is_gone_is_told_and_settled(counter: Counter, foreign: Foreign) -> None:
     send(foreign, reply_to="nobody-listens")
     ticket, job = await counter.next()
@@ -188,8 +256,8 @@ async def test_an_answer_that_its_queue_refuses_is_buried(
     counter: Counter, foreign: Foreign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replies, "_AGAIN_AFTER_S", (0.01,))
-    full = foreign.queue("full", x_max_length=0, x_overflow="reject-publish")
-    send(foreign, reply_to=full)
+    full(foreign, "full")
+    send(foreign, reply_to="full")
     ticket, job = await counter.next()
     counter.refusals.refuse(Refuse(ticket, job, EXPIRED))
     dead = await foreign.get(DEAD)
@@ -199,12 +267,35 @@ async def test_an_answer_that_its_queue_refuses_is_buried(
     await counter.settled(foreign)
 
 
+async def test_what_is_told_of_a_burial_is_short_whatever_its_caller_wrote(counter: Counter, foreign: Foreign) -> None:
+    send(foreign, headers={"user": "u" * 40_000, "operation": "o" * 40_000})
+    ticket, _ = await counter.next()
+    counter.refusals.bury(Bury(ticket, "no reply_to"))
+    event = await counter.event()
+    assert (len(event.user), len(event.operation)) == (128, 255)
+
+
 async def test_a_burial_is_told_with_whose_job_it_was(counter: Counter, foreign: Foreign) -> None:
     for told, user in (("ben", "ben"), (7, "anonymous")):
         send(foreign, headers={"user": told})
         ticket, _ = await counter.next()
         counter.refusals.bury(Bury(ticket, "no reply_to"))
         assert (await counter.event()).user == user
+
+
+async def test_a_burial_is_told_and_logged_under_the_span_of_its_refusal(
+    counter: Counter, foreign: Foreign, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = plain_lines()
+    caplog.handler.setFormatter(lines)
+    with recorded() as spans:
+        send(foreign)
+        ticket, _ = await counter.next()
+        counter.refusals.refuse(Refuse(ticket, None, EXPIRED))
+        event = await counter.event()
+    trace = spans.trace("route")  # which begins here: the message tells none
+    assert (event.traceparent or "").split("-")[1] == trace
+    assert f"goes to the dead queue: It came too late.  job=j1  trace={trace}" in caplog.text
 
 
 async def test_what_the_dead_queue_refuses_stays_ours(

@@ -66,6 +66,17 @@ def test_a_job_of_bad_input_is_refused_as_it_comes() -> None:
     assert [event.problem for event in heard if isinstance(event, JobEvent)] == ["broken-image"]
 
 
+def test_it_is_told_when_a_job_was_sent_and_when_a_router_took_it_up() -> None:
+    heard = list[AnyEvent]()
+    vms = (VmSpec("vm1", slots=1, look_ahead=0),)
+    put = Scenario(tasks(4.0, 4.0, 4.0), vms, window=1, epoch_ms=0)
+    World(put, mind(Config(lead_s=LEAD_S)), heard.append).run()
+    routed = [event for event in heard if isinstance(event, JobEvent) and event.state == "routed"]
+    assert [event.sent_ms for event in routed] == [5000, 6000, 7000]
+    taken_up_s = [(event.at_ms - (event.waited_ms or 0)) / 1000 for event in routed]
+    assert taken_up_s == pytest.approx([5.0, 6.0, 9.0], abs=0.05)
+
+
 def test_a_listener_hears_what_is_said_on_the_bus() -> None:
     heard = list[AnyEvent]()
     cloud = CloudSpec(latency_s=0.5)

@@ -1,7 +1,10 @@
 """The events of a job's steps."""
 
+import pytest
+
 from bus.events import Candidate, CloudSeen
 from bus.messages import Job
+from bus.wire import MOST
 from producers.commands import Moment
 from producers.placement import Inputs, Overflow, ToVm
 from producers.steps import routed, told
@@ -25,3 +28,8 @@ def test_a_placement_carries_its_receipt() -> None:
     step = routed(JOB, overflow, NOW)
     assert (step.route, step.vm) == ("cloud", None)
     assert step.cloud is not None
+
+
+@pytest.mark.parametrize(("says", "told"), [(None, None), (3000, 3000), (MOST, MOST), (MOST + 1, None)])
+def test_a_placement_tells_when_the_caller_says_it_sent_the_job(says: int | None, told: int | None) -> None:
+    assert routed(JOB, ToVm("vm1", "it is free", (), Inputs()), NOW, sent_ms=says).sent_ms == told

@@ -184,6 +184,39 @@ def test_what_was_told_is_forgotten_with_a_job_that_left_the_line() -> None:
     assert room.waits.forecast.coverage == 1.0
 
 
+def test_a_wait_that_an_outage_made_teaches_nothing() -> None:
+    room = Room(2)
+    room.told(0.5)
+    room.goes(0, "p")
+    room.waits.interrupted()
+    room.waits.ended("p", 60.0, done=True)
+    room.goes(1, "q")
+    room.waits.ended("q", 60.0, done=True)
+    assert room.waits.forecast.coverage == 1.0
+
+
+def test_after_an_outage_what_is_told_anew_is_learnt_from() -> None:
+    room = Room(1)
+    room.told(0.15)
+    room.told(0.4, slots=0)
+    (anew,) = room.told(60.0)
+    room.goes(0, "p")
+    room.waits.ended("p", within(room, anew, 1.1), done=True)
+    assert room.waits.forecast.coverage == 0.0
+
+
+def test_what_a_lost_vm_does_all_the_same_teaches_nothing() -> None:
+    room = Room(2)
+    room.told(0.5)
+    for ticket in range(2):
+        room.goes(ticket, f"p{ticket}")
+    room.waits.lost(["p0", "of a job that was told nothing"])
+    room.waits.ended("p0", 60.0, done=True)
+    assert room.waits.forecast.coverage == 1.0
+    room.waits.ended("p1", 60.0, done=True)
+    assert room.waits.forecast.coverage == 0.0
+
+
 def test_the_memory_of_placements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PLACED_KEPT", 2)
     room = Room(3)

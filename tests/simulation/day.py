@@ -5,8 +5,10 @@ It is run once, and a recorder listens, so that what is played again afterwards 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from random import Random
+from statistics import geometric_mean
 
 import numpy as np
 
@@ -49,16 +51,22 @@ class DaySpec:
     policy: str = "threshold"
     cloud: bool = True
     mishaps: bool = True
+    backlog: int = 0
+    """Jobs that one user more sends, all at once, in a sixth of the day."""
+    added: int = 0
+    """VMs more, of middling speed and with no other work."""
     seed: int = 1
 
 
 def fleet(spec: DaySpec) -> tuple[VmSpec, ...]:
     """Unequal VMs of two slots, with a little other work."""
     random = Random(spec.seed)
-    return tuple(
+    own = [
         VmSpec(f"vm{n}", speed=random.uniform(0.7, 1.4), slots=2, background=random.uniform(0, 0.2), cores=4.0)
         for n in range(spec.vms)
-    )
+    ]
+    typical = geometric_mean(vm.speed for vm in own)
+    return (*own, *(VmSpec(f"added{n}", speed=typical, slots=2, cores=4.0) for n in range(spec.added)))
 
 
 def scenario(spec: DaySpec) -> Scenario:
@@ -66,7 +74,7 @@ def scenario(spec: DaySpec) -> Scenario:
     vms = fleet(spec)
     faults = _mishaps(vms, spec) if spec.mishaps and len(vms) > 1 else ()
     return Scenario(
-        tasks=_tasks(spec),
+        tasks=tuple(sorted((*_tasks(spec), *_backlog(spec)), key=attrgetter("arrival_s"))),
         vms=vms,
         faults=faults,
         cloud=CloudSpec(latency_s=1.2, speed=0.8, capacity=24, operations=OPERATIONS) if spec.cloud else None,
@@ -104,6 +112,11 @@ def _tasks(spec: DaySpec) -> tuple[Task, ...]:
         )
         for n in range(spec.jobs)
     )
+
+
+def _backlog(spec: DaySpec) -> tuple[Task, ...]:
+    drawn = _tasks(replace(spec, jobs=spec.backlog, seed=spec.seed + 1)) if spec.backlog else ()
+    return tuple(replace(task, user="all-at-once", arrival_s=spec.seconds / 6, refused=None) for task in drawn)
 
 
 def _work(operation: Ints, megapixels: Floats) -> Floats:

@@ -3,8 +3,7 @@
 import pytest
 
 from bus.events import Heartbeat, VmEvent
-from bus.settings import Settings
-from telemetry.fleet import Change, Fleet, Rules, VmView
+from telemetry.fleet import Change, Fleet, VmView
 from tests.loglines import said_by
 from tests.telemetry.beats import beat
 
@@ -59,11 +58,47 @@ def test_of_more_names_than_are_kept_the_longest_lost_make_room(
     fleet = a_fleet(one=beat(1, vm="vm1"), two=beat(1, vm="vm2"))
     assert [fleet.heard(beat(1, vm=name), 1.0) for name in ("forged", "forged2")] == [[], []]
     assert len(said_by("telemetry.fleet", caplog)) == 1
-    assert "'forged' and others are passed over" in caplog.text
+    assert "'forged' is passed over" in caplog.text
     fleet.heard(beat(2, vm="vm2"), 2.0)
     fleet.heard(beat(2, vm="vm1"), 2.5)
     assert [change.vm for change in fleet.heard(beat(1, vm="vm3"), 5.2)] == ["vm2", "vm3", "vm3"]
     assert set(fleet.views(5.2)) == {"vm1", "vm3"}
+
+
+def test_a_lost_vm_is_not_forgotten_for_another_before_its_jobs_are_taken_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry.fleet.MOST_VMS", 2)
+    fleet = a_fleet(one=beat(1, vm="vm1"), two=beat(1, vm="vm2"))
+    fleet.placed("vm1", "a", 1.0)
+    for second in (4.0, 8.0, 12.0):
+        fleet.heard(beat(1, vm=f"new{second:.0f}"), second)
+        fleet.heard(beat(1, vm="too-many"), second)
+        assert set(fleet.views(second)) == {"vm1", f"new{second:.0f}"}
+    fleet.finished("vm1", "a")
+    fleet.heard(beat(1, vm="new13"), 13.0)
+    assert set(fleet.views(13.0)) == {"new12", "new13"}
+
+
+def test_what_lost_vms_claim_to_hold_keeps_out_others_for_some_minutes_only(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("telemetry.fleet.MOST_VMS", 1)
+    fleet = a_fleet(one=beat(1, vm="forged", held=("a",)))
+    assert [fleet.heard(beat(1, vm="vm1"), now)[1:] for now in (4.0, 5.0, 600.0)] == [[], [], []]
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "'vm1' is passed over",
+        "'vm1' is passed over (and 1 more since the last that was told)",
+    ]
+    fleet.heard(beat(1, vm="vm1"), 600.1)
+    assert set(fleet.views(600.1)) == {"vm1"}
+
+
+def test_a_vm_that_comes_back_is_not_forgotten_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry.fleet.MOST_VMS", 1)
+    fleet = a_fleet(one=beat(1, vm="vm1"))
+    assert vm1(fleet, 4.0).state == "lost"
+    fleet.heard(beat(2, vm="vm1"), 4.0)
+    assert fleet.heard(beat(1, vm="vm2"), 4.1) == []
+    assert set(fleet.views(4.1)) == {"vm1"}
 
 
 def test_the_life_of_a_vm() -> None:
@@ -267,13 +302,6 @@ def test_only_what_changed_is_made_anew() -> None:
     after = fleet.views(0.2)
 
     assert [name for name in after if after[name] is not before[name]] == ["vm2"]
-
-
-def test_the_rules_follow_the_settings() -> None:
-    rules = Rules.of(Settings(beat_interval_s=0.5, lost_after_beats=4, job_timeout_s=20.0))
-
-    assert (rules.beat_interval_s, rules.lost_after_s, rules.stuck_after_s) == (0.5, 2.0, 35.0)
-    assert Rules() == Rules.of(Settings())
 
 
 def test_who_was_deaf_lost_nobody_meanwhile() -> None:

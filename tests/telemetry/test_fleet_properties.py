@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +91,20 @@ def test_the_changes_told_end_in_the_state_seen(history: list[tuple[float, Step]
         assert {name: either.get(state, state) for name, state in told.items()} == {
             name: either.get(state, state) for name, state in seen.items()
         }
+
+
+@given(histories(most_s=2 * LOST_AFTER_S))
+def test_of_too_many_none_is_forgotten_but_the_lost_that_hold_nothing(history: list[tuple[float, Step]]) -> None:
+    fleet, now = Fleet(RULES), 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("telemetry.fleet.MOST_VMS", 1)
+        for passed, step in history:
+            now += passed
+            before = dict(fleet.views(now))
+            perform(fleet, step, now)
+            forgotten = [before[name] for name in before.keys() - fleet.views(now).keys()]
+            assert len(fleet.views(now)) <= 1
+            assert all(vm.state == "lost" and not vm.held for vm in forgotten)
 
 
 @given(histories(most_s=0.1), st.lists(st.integers(0, 30), max_size=3))

@@ -2,7 +2,8 @@
 
 from opentelemetry.trace import SpanKind
 
-from bus.messages import Answer, Job, Message
+from bus.answers import Answer
+from bus.messages import Job, Message
 from telemetry import hops
 from tests.tracing import CALLER, PARENT, TRACE, recorded
 

@@ -6,6 +6,7 @@ import logging
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from bus.messages import Job
 from bus.trace_context import Trace
 from telemetry import logs
-from telemetry.logs import about, bind, bound, google_fields, json_lines, plain_lines
+from telemetry.logs import about, bind, bound, google_fields, iso_time, json_lines, plain_lines
 from tests.tracing import CALLER, PARENT, TRACE
 
 JOB = Job(id="j1", operation="sketch", body=b"", traceparent=PARENT)
@@ -96,6 +97,12 @@ def test_a_line_for_programs() -> None:
             "job": "j1",
             "trace": TRACE,
         }
+
+
+def test_a_moment_has_one_look_whatever_its_zone_and_however_round() -> None:
+    assert iso_time(datetime(2026, 1, 1, tzinfo=UTC)) == "2026-01-01T00:00:00.000000Z"
+    there = datetime(2026, 1, 1, 1, 0, 0, 250_000, tzinfo=timezone(timedelta(hours=1)))
+    assert iso_time(there) == "2026-01-01T00:00:00.250000Z"
 
 
 def test_in_the_cloud_a_line_is_put_under_its_trace_as_well() -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import imagesize
 
+from bus.answers import Answer
 from bus.errors import AnswerTimeout, OverspillError, ProblemError
-from bus.messages import JSON, Answer
+from bus.wire import JSON
 from ui.bench.tally import LOST, Reply
 
 NOT_TAKEN = "not-taken"

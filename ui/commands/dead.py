@@ -5,6 +5,7 @@ import json
 import socket
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -18,6 +19,7 @@ from bus.topology import OPERATIONS
 from producers.letter import Letter, Sieve, letter_of
 from telemetry.process import set_up_logs
 from ui.commands import dead_view
+from ui.commands.dead_names import named
 from ui.commands.jobs import me
 from ui.commands.wording import printable, seconds_of
 from ui.stack.state import broker_url
@@ -25,7 +27,6 @@ from ui.stack.state import broker_url
 if TYPE_CHECKING:
     from ui.commands.dead_work import Work
 
-_LEAST_DIGITS: Final = 4
 _INTERRUPTED: Final = 130
 Verb = Literal["send again", "remove"]
 
@@ -64,7 +65,7 @@ def show_all(  # noqa: PLR0913 (each argument is an option of the command)
     limit: Annotated[int, typer.Option(min=0, help="How many at the most; 0 for all.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")] = False,
 ) -> None:
-    """List dead jobs, those that died first coming first. They are nobody else's to see while this looks at them."""
+    """List dead jobs, those that died first coming first. All are looked at, and nobody else's to see meanwhile."""
     found, more = _found(_sieve(operation, user, reason, older_than, younger_than), limit)
     if as_json:
         for letter in found:
@@ -93,7 +94,7 @@ def show_one(
     from ui.commands.dead_work import opened, picture  # noqa: PLC0415 (a usage error doesn't wait for this import)
 
     chosen = _chosen()
-    (meant,) = _named([letter], _letters(Sieve()))
+    (meant,) = named([letter], _letters(Sieve()))
     message = asyncio.run(opened(broker_url(chosen), meant.id))
     told = letter_of(message, now_ms())
     if as_json:
@@ -114,22 +115,34 @@ def replay(  # noqa: PLR0913 (each argument is an option of the command)
     reason: ForReason = None,
     older_than: Older = None,
     younger_than: Younger = None,
-    force: Annotated[bool, typer.Option("--force", help="Also those that died after three replays already.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also after three replays, and where nobody waits for the answer.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Send dead jobs to the lanes again, with attempts counted anew and without a deadline.
+
+    One whose reply queue is gone stays, since its answer, and with it the picture, would be lost. So does one that died
+    after three replays already.
 
     Exit status: 0 when all were sent, 1 when some were not.
     """
     sieve = _sieve(operation, user, reason, older_than, younger_than)
     meant = _meant(ids or [], sieve, everything=everything)
-    refused = {letter.id: why for letter in meant if (why := letter.why_not(force=force))}
-    for letter in meant:
-        if letter.id in refused:
-            _complain(letter, refused[letter.id])
-    going = [letter for letter in meant if letter.id not in refused]
-    failed = _carry_out(going, "send again", yes=yes, force=force)
+    gone = _gone(meant)
+    refused = {letter: why for letter in meant if (why := letter.why_not(gone=letter.replies in gone, force=force))}
+    for letter, why in refused.items():
+        _complain(letter, why)
+    _offer_force(refused, len(meant))
+    going = [letter for letter in meant if letter not in refused]
+    failed = _carry_out(going, "send again", yes=yes, force=force, gone=gone) if going or not refused else False
     raise typer.Exit(int(failed or bool(refused)))
+
+
+def _offer_force(refused: Collection[Letter], of: int) -> None:
+    forced = sum(letter.refused is None for letter in refused)
+    if forced:
+        print(dead_view.staying(forced, of), file=sys.stderr)
 
 
 def purge(  # noqa: PLR0913 (each argument is an option of the command)
@@ -175,36 +188,7 @@ def _meant(ids: list[str], sieve: Sieve, *, everything: bool) -> list[Letter]:
         return _letters(sieve)
     if sieve != Sieve():
         raise typer.BadParameter("Filters choose among --all; letters named by their ids need none.")
-    return _named(ids, _letters(Sieve()))
-
-
-def _named(ids: list[str], letters: list[Letter]) -> list[Letter]:
-    """The letters that these ids, beginnings of ids, or jobs name, each once.
-
-    Raises OverspillError for one that names none, or several.
-    """
-    named: dict[str, Letter] = {}
-    for given in ids:
-        found = _called(given, letters)
-        if not found and len(given) < _LEAST_DIGITS:
-            raise OverspillError(f"{printable(given)!r} is too short: give {_LEAST_DIGITS} digits of the id or more.")
-        if not found:
-            raise OverspillError(f"There is no dead job {printable(given)}. `overspill dead list` shows what there is.")
-        if len(found) > 1:
-            which = "\n".join(printable(f"  {dead_view.name_of(letter)}: {letter.reason}") for letter in found.values())
-            raise OverspillError(
-                f"{len(found)} dead jobs may be meant by {printable(given)}; name one by its id:\n{which}"
-            )
-        named |= found
-    return list(named.values())
-
-
-def _called(given: str, letters: list[Letter]) -> dict[str, Letter]:
-    """The letters whose own id begins so, or whose job's id is that, by their own ids."""
-    by_digits = len(given) >= _LEAST_DIGITS
-    return {
-        letter.id: letter for letter in letters if letter.job == given or (by_digits and letter.id.startswith(given))
-    }
+    return named(ids, _letters(Sieve()))
 
 
 def _letters(sieve: Sieve) -> list[Letter]:
@@ -219,6 +203,13 @@ def _found(sieve: Sieve, limit: int) -> tuple[list[Letter], bool]:
         return asyncio.run(found(broker_url(_chosen()), sieve, limit))
 
 
+def _gone(letters: list[Letter]) -> frozenset[str]:
+    """The reply queues of these letters that are gone."""
+    from ui.commands.dead_work import gone  # noqa: PLC0415 (a usage error doesn't wait for this import)
+
+    return asyncio.run(gone(broker_url(_chosen()), letters)) if letters else frozenset()
+
+
 def _chosen() -> settings.Settings:
     set_up_logs("CRITICAL")  # what goes wrong is told once, with its remedy
     return settings.load()
@@ -227,14 +218,16 @@ def _chosen() -> settings.Settings:
 # -- what is done
 
 
-def _carry_out(letters: list[Letter], verb: Verb, *, yes: bool, force: bool = False) -> bool:
+def _carry_out(
+    letters: list[Letter], verb: Verb, *, yes: bool, force: bool = False, gone: Collection[str] = ()
+) -> bool:
     """Ask, do it, and say how far it got. Returns whether anything was left undone."""
     from ui.commands.dead_work import Work, carry_out  # noqa: PLC0415 (a usage error doesn't wait for this import)
 
     if not letters:
         print(f"There is no dead job to {verb}.")
         return False
-    print("\n".join(dead_view.plan(letters, verb)))
+    print("\n".join(dead_view.plan(letters, verb, gone)))
     _ask(yes=yes)
     work = Work(tuple(letters), verb, by=f"{me()}@{socket.gethostname()}", force=force)
     try:

@@ -1,7 +1,7 @@
 """What `overspill dead` shows: letters as a table, one letter whole, and what is about to be done. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
@@ -12,7 +12,8 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from bus.messages import Attempt, Message
+from bus.attempts import Attempt
+from bus.messages import Message
 from consumers.operations.sniffing import sniff
 from producers.letter import Letter
 from ui.commands.wording import printable, short, trace_of
@@ -102,7 +103,12 @@ def _picture(letter: Letter, message: Message) -> str:
 
 
 def _attempts(history: Sequence[Attempt], now_ms: int) -> list[str]:
-    return ["", "Attempts, the oldest first:", *(_attempt(each, now_ms) for each in history)] if history else []
+    told = chain.from_iterable((*_gap(each), _attempt(each, now_ms)) for each in history)
+    return ["", "Attempts, the oldest first:", *told] if history else []
+
+
+def _gap(tried: Attempt) -> tuple[str, ...]:
+    return (f"  ({tried.left_out} not kept)",) if tried.left_out else ()
 
 
 def _attempt(tried: Attempt, now_ms: int) -> str:
@@ -116,8 +122,11 @@ def _headers(message: Message) -> list[str]:
     return ["Headers:", *(f"  {name}: {str(value)[:_HEADER]}" for name, value in sorted(kept.items()))]
 
 
-def plan(letters: Sequence[Letter], what: str) -> list[str]:
-    """What is about to be done to these letters, `what` being a verb: how many, of whom, and why they died."""
+def plan(letters: Sequence[Letter], what: str, gone: Collection[str] = ()) -> list[str]:
+    """What is about to be done to these letters, `what` being a verb: how many, of whom, and why they died.
+
+    `gone` names reply queues that nobody listens on any more: the letters that are sent again all the same are counted.
+    """
     users = Counter(letter.user for letter in letters)
     of = f"of {next(iter(users))}" if len(users) == 1 else f"of {len(users)} users"
     operations = ", ".join(
@@ -126,7 +135,15 @@ def plan(letters: Sequence[Letter], what: str) -> list[str]:
     reasons = Counter(letter.reason[:_REASON] for letter in letters).most_common()
     shown = [f"  {count} x {reason}" for reason, count in reasons[:_REASONS]]
     more = [f"  and {len(reasons) - _REASONS} other reasons"] if len(reasons) > _REASONS else []
-    return [printable(line) for line in (f"To {what}: {jobs(len(letters))} {of} ({operations})", *shown, *more)]
+    lost = sum(letter.replies in gone for letter in letters)
+    gone_too = [f"  {lost} with a reply queue that is gone: answer and picture will be lost"] if lost else []
+    first = f"To {what}: {jobs(len(letters))} {of} ({operations})"
+    return [printable(line) for line in (first, *shown, *more, *gone_too)]
+
+
+def staying(count: int, of: int) -> str:
+    """How many letters are not sent again unless an operator insists."""
+    return f"{count} of {jobs(of)} not sent again. To send all the same, once you know why: --force."
 
 
 def _most(names: Iterable[str]) -> list[tuple[str, int]]:

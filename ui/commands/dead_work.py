@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -14,7 +14,7 @@ from bus.rabbit import Bus
 from bus.settings import Settings
 from bus.topology import shared
 from producers.dead_letters import DeadLetters, Outcome
-from producers.letter import Letter, Sieve
+from producers.letter import Letter, Sieve, by_death
 from ui.stack.state import CONNECT_WITHIN_S, joined
 
 _TOLD_EVERY: Final = 20
@@ -57,19 +57,21 @@ async def _dead(url: str) -> AsyncIterator[DeadLetters]:
 
 
 async def found(url: str, sieve: Sieve, limit: int) -> tuple[list[Letter], bool]:
-    """The letters that are meant, `limit` at the most (0: all), and whether there are more.
+    """The letters that are meant, `limit` at the most (0: all), those that died first; and whether there are more.
 
-    Raises SetupError when no broker answers, BusError when the queue can't be looked at.
+    All are looked at, since they lie in no order. Raises SetupError when no broker answers, BusError when the queue
+    can't be looked at.
     """
-    letters: list[Letter] = []
     async with _dead(url) as dead, aclosing(dead.each()) as each:
-        async for letter in each:
-            if not sieve.takes(letter):
-                continue
-            if limit and len(letters) == limit:
-                return letters, True
-            letters.append(letter)
-    return letters, False
+        letters = by_death([letter async for letter in each if sieve.takes(letter)])
+    most = limit or len(letters)
+    return letters[:most], len(letters) > most
+
+
+async def gone(url: str, letters: Iterable[Letter]) -> frozenset[str]:
+    """The reply queues of these letters that are gone; raises as `found` does."""
+    async with _dead(url) as dead:
+        return await dead.gone(letters)
 
 
 async def opened(url: str, letter_id: str) -> Message:

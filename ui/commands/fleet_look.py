@@ -11,12 +11,12 @@ from dataclasses import replace
 from rich.console import Console
 from rich.live import Live
 
-from bus.errors import BadInput
-from bus.events import RouterStatus, read_event
+from bus.events import RouterStatus
 from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
 from bus.topology import shared
 from telemetry.fleet import Fleet, Rules
+from telemetry.garbage import EventReader
 from ui.commands.fleet_view import Thresholds, as_json, render
 from ui.fleet.heard import BINDINGS, Heard
 from ui.fleet.look import Look, PageSeen, queues_of
@@ -36,16 +36,15 @@ class Listener:
 
     def __init__(self, chosen: Settings) -> None:
         self._heard = Heard(Fleet(Rules.of(chosen)))
+        self._events = EventReader(log.info)
         self.router_heard = asyncio.Event()
 
     def hear(self, delivery: Delivery) -> None:
         """Take in a message; what can't be read is passed over."""
-        try:
-            event = read_event(delivery.message.body)
-        except BadInput as error:
-            log.info("passing over garbage: %s", error.problem.detail)
-            return
-        self._heard.hear(event, time.monotonic())
+        now = time.monotonic()
+        event = self._events.read(delivery.message, now)
+        if event is not None:
+            self._heard.hear(event, now)
         if isinstance(event, RouterStatus):
             self.router_heard.set()
 

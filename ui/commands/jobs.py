@@ -15,9 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 from rich.text import Text
 
 from bus import settings
+from bus.answers import Answer
 from bus.blobs import Blobs
 from bus.errors import OverspillError, ProblemError
-from bus.messages import ANONYMOUS, Answer
+from bus.messages import ANONYMOUS
 from bus.problems import Problem
 from telemetry import traces
 from telemetry.process import set_up_logs
@@ -145,7 +146,7 @@ def success(image: Path, path: Path, answer: Answer, text: str | None) -> Result
     """A picture that went well: its result, and where it ran and how long."""
     where = f"{answer.vm or 'somewhere'}{' in the cloud' if answer.route == 'cloud' else ''}"
     words = f"{image} -> {path}  ({where}, {_seconds(answer.ran_ms)} after waiting {_seconds(answer.waited_ms)})"
-    told = ("vm", "route", "attempt", "waited_ms", "ran_ms", "model")
+    told = ("vm", "route", "attempt", "waited_ms", "ran_ms", "model", "cost")
     facts = {"image": str(image), "output": str(path), "job": answer.job, **{k: getattr(answer, k) for k in told}}
     if text is None:
         return Result(image, failed=False, words=words, facts=facts)

@@ -2,15 +2,18 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, get_args
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from bus.errors import OverspillError
 from bus.settings import Settings
 from producers.flight.what_if import WhatIf
+from ui.commands.wording import printable
 from ui.stack import extras
 
 # What routes is imported when a file is played: other commands don't wait for it.
@@ -94,7 +97,8 @@ def _read(file: Path) -> "Recording":
     from producers.flight.files import read  # noqa: PLC0415 (see above)
 
     try:
-        return read(file)
+        with Console(stderr=True).status(f"Reading {printable(str(file))} ..."):
+            return read(file)
     except OSError as error:
         raise OverspillError(
             f"{file} can't be read ({error.strerror or error}): name a file of `overspill record`."
@@ -105,8 +109,18 @@ def _play(recording: "Recording", asked: WhatIf) -> "Replayed":
     from ui.replay.running import replay  # noqa: PLC0415 (see above)
 
     hours = (recording.header.to_ms - recording.header.from_ms) / 3_600_000
-    with Console(stderr=True).status(f"Playing {len(recording.jobs):,} jobs of {hours:.1f} h ..."):
-        return replay(recording, asked)
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        names = ["unchanged", *([asked.said()] if asked.changes else [])]
+        said = f"{len(recording.jobs):,} jobs of {hours:.1f} h"
+        bars = [progress.add_task(f"Playing {said}, {printable(name)}", total=1.0) for name in names]
+
+        def show(shares: Sequence[float]) -> None:
+            for bar, share in zip(bars, shares, strict=True):
+                progress.update(bar, completed=share)
+
+        return replay(recording, asked, show)
 
 
 def _draw(told: "Report", played: "Replayed", folder: Path) -> None:

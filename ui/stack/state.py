@@ -10,7 +10,8 @@ from typing import Final
 import psutil
 
 from bus.errors import SetupError
-from bus.settings import Settings, services_of, services_text
+from bus.service_addresses import services_of, services_text
+from bus.settings import Settings
 from ui.stack.processes import write_private
 
 CONNECT_WITHIN_S: Final = 10.0

@@ -13,6 +13,7 @@ from typing import IO
 
 from bus.errors import SetupError
 from bus.settings import Settings
+from telemetry.logs import iso_time
 from ui.stack import cloud, emulator, extras, metrics, page, plan, state
 from ui.stack.children import Child, ProgramChild, Say
 from ui.stack.processes import LOOPBACK, free_port, free_ports, is_free
@@ -180,7 +181,7 @@ def merged_log(path: Path, terminal: Callable[[str], None], *, colour: bool, as_
 
     def say(name: str, text: str) -> None:
         if as_json:
-            told = shown = plan.json_line(name, text, datetime.now(UTC).isoformat())
+            told = shown = plan.json_line(name, text, iso_time(datetime.now(UTC)))
         else:
             told, shown = (plan.log_line(name, text, of) for of in (None, _COLOURS.get(name) if colour else None))
         log.info("%s", told)

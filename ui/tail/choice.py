@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from pydantic_core import to_json
 
 from bus.events import AnyEvent, JobEvent
 from ui.tail.patterns import JOBS, QUIET, matcher
 
-_CHUNK_MS = 5000
+CHUNK_MS: Final = 5000
 """How much too early the reading of a stream may begin, and more."""
 
 
@@ -42,7 +43,7 @@ class Choice:
 
         Events from well before `since_ms` are told by a clock that is slow: they are kept.
         """
-        if self.since_ms is not None and self.since_ms - _CHUNK_MS <= event.at_ms < self.since_ms:
+        if self.since_ms is not None and self.since_ms - CHUNK_MS <= event.at_ms < self.since_ms:
             return False
         if self.user is None and self.job is None:
             return True

@@ -6,11 +6,11 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final
 
-from bus.errors import BadInput
-from bus.events import AnyEvent, read_event
+from bus.events import AnyEvent
 from bus.messages import Message
 from bus.rabbit import Bus, Followed
 from bus.topology import EVENTS_HISTORY, shared
+from telemetry.garbage import EventReader
 from telemetry.process import unless_set
 from ui.stack.state import CONNECT_WITHIN_S
 from ui.tail.choice import Choice
@@ -76,27 +76,16 @@ class _Aloud(Followed):
 
 async def _write(messages: AsyncGenerator[Message, None], choice: Choice, looks: Looks, output: Output) -> None:
     lateness = Lateness(caught_up=choice.since_ms is None)
-    strange: set[str] = set()
+    events = EventReader(looks.tell)
     written = 0
     async for message in messages:
         if not choice.wants_key(message.routing_key):
             continue
-        try:
-            event = read_event(message.body)
-        except BadInput:
-            _tell_once(strange, message.routing_key, looks.tell)
-            continue
-        if choice.wants(event):
+        event = events.read(message, time.monotonic())
+        if event is not None and choice.wants(event):
             await output.write(looks.write(event, message.body))
             written += 1
             if said := lateness.told(event.at_ms, time.time_ns() // 1_000_000):
                 looks.tell(said)
     if not written:
         looks.tell(NOTHING)
-
-
-def _tell_once(told: set[str], key: str, tell: Tell) -> None:
-    """Anybody may publish on `events`; what is no event of ours is named once for each key, of the first hundred."""
-    if key not in told and len(told) < 100:
-        told.add(key)
-        tell(f"What came under {key} is no event of overspill's: passed over.")

@@ -22,7 +22,7 @@ from ui.top.view import render
 from ui.top.watch import Watch, watching
 
 _REFRESH_S: Final = 1.0
-_LEAVES_WITHIN_S: Final = 1.0
+_LEAVES_WITHIN_S: Final = 2.0
 """How long a terminal that stands still is waited for at the end."""
 _BEGIN: Final = "\x1b[?1049h\x1b[?25l"
 """To the other screen of the terminal, and without a cursor."""

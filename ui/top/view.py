@@ -1,7 +1,7 @@
 """A frame as the lines of a terminal of any size, and as JSON. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bus.events import JobEvent, VmEvent
 from bus.prices import dollars
+from bus.topology import LANES, lane
 from telemetry.vm_view import VmView
 from ui.commands import fleet_view
 from ui.commands.why_view import COLOURS, words
@@ -24,6 +25,7 @@ _BAR: Final = 10
 _KEYS: Final = "q quit  p pause  s sort  j/k scroll   vm drain NAME, pause OPERATION, why JOB are commands of overspill"
 _EVENTS_AT_ONCE: Final = 5
 _REASONS_AT_ONCE: Final = 3
+_LANES_AT_ONCE: Final = 3
 _SILENCE: Final = (NO_ACTIVE, NO_ROUTER, NO_VM)
 
 
@@ -193,10 +195,18 @@ def _queues(frame: Frame) -> Part:
     line.append(f"  parked {parked}  unanswered {found['unanswered']}")
     if not frame.look.depths:
         line = Text("Waiting not counted yet")
+    line.append(_fullest(frame.look.depths))
     active = frame.look.active
     users = [f"{user.user} {user.queued} ({brief(user.seconds)})" for user in active.users] if active else []
     lines = [line, *([Text(printable(f"In line {', '.join(users)}"))] if users else [])]
     return Part(len(lines), lines_of(lines))
+
+
+def _fullest(depths: Mapping[str, int | None]) -> str:
+    """The lanes with most jobs in them: one long one is a user's or a few, many are everybody's."""
+    counted = [(depths.get(lane(number)) or 0, f"{number:02}") for number in range(LANES)]
+    longest = sorted((each for each in counted if each[0]), key=lambda each: (-each[0], each[1]))[:_LANES_AT_ONCE]
+    return f"  longest {', '.join(f'{name}: {count}' for count, name in longest)}" if longest else ""
 
 
 # -- the rates

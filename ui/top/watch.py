@@ -9,11 +9,12 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 from bus.clock import now_ms
-from bus.errors import BadInput, BusError
-from bus.events import AnyEvent, JobEvent, RouterStatus, read_event
+from bus.errors import BusError
+from bus.events import JobEvent, RouterStatus
 from bus.rabbit import Bus, Delivery
 from bus.settings import Settings
 from bus.topology import EVENTS_HISTORY, shared
+from telemetry.garbage import EventReader
 from ui.fleet.look import queues_of
 from ui.stack.state import CONNECT_WITHIN_S
 from ui.top.model import HEARD, PAST_S, Frame, Top, is_past_wanted
@@ -22,7 +23,8 @@ log = logging.getLogger(__name__)
 
 _COUNT_EVERY_S: Final = 1.0
 _LISTEN_BEATS: Final = 1.5
-_FIRST_WITHIN_S: Final = 2.0
+FIRST_WITHIN_S: Final = 2.0
+"""How long the first frame waits for the past and for a router's word."""
 MOST_PAST: Final = 20_000
 """Events of the past that are read; of more, the oldest."""
 _BREATH: Final = 200
@@ -35,6 +37,7 @@ class Watch:
     def __init__(self, bus: Bus, settings: Settings) -> None:
         self._bus = bus
         self._beat_s = settings.beat_interval_s
+        self._events = EventReader(log.info)
         self._top = Top(settings, bus.address, time.monotonic())
         self._router_heard = asyncio.Event()
 
@@ -44,9 +47,10 @@ class Watch:
 
     def hear(self, delivery: Delivery) -> None:
         """Take in a message; what can't be read is passed over."""
-        event = _read(delivery.message.body)
+        now = time.monotonic()
+        event = self._events.read(delivery.message, now)
         if event is not None:
-            self._top.hear(event, time.monotonic())
+            self._top.hear(event, now)
         if isinstance(event, RouterStatus):
             self._router_heard.set()
 
@@ -70,7 +74,7 @@ class Watch:
             past = self._bus.replay(EVENTS_HISTORY, now_ms() - PAST_S * 1000, is_past_wanted)
             async with aclosing(past):
                 async for message in past:
-                    event = _read(message.body)
+                    event = self._events.read(message, time.monotonic())
                     if isinstance(event, JobEvent):
                         events.append(event)
                     if len(events) == MOST_PAST:
@@ -83,19 +87,11 @@ class Watch:
         """The first frame that has it all: each VM's beat, a router's word, the counts and the past, if they come."""
         awaited = [asyncio.create_task(self.read_past()), asyncio.create_task(self._router_heard.wait())]
         await asyncio.gather(asyncio.sleep(self._beat_s * _LISTEN_BEATS), self.count_once())
-        await asyncio.wait(awaited, timeout=_FIRST_WITHIN_S)
+        await asyncio.wait(awaited, timeout=FIRST_WITHIN_S)
         for task in awaited:
             task.cancel()
         await asyncio.gather(*awaited, return_exceptions=True)
         return self.frame()
-
-
-def _read(body: bytes) -> AnyEvent | None:
-    try:
-        return read_event(body)
-    except BadInput as error:
-        log.info("passing over garbage: %s", error.problem.detail)
-        return None
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from ui.web.api.api import api
 from ui.web.api.schema import BASE
 from ui.web.guard import Guard
 from ui.web.lingering import Lingering
+from ui.web.methods import HeadAsGet, OtherMethods
 from ui.web.parts import Web
 from ui.web.people.login import login_routes
 
@@ -33,10 +34,12 @@ def routes(web: Web, stop: asyncio.Event) -> FastAPI:
 
 def add_pages(app: FastAPI, web: Web) -> None:
     """Add the pages, under all other routes. Once a process: NiceGUI keeps them in one place."""
-    from nicegui import ui  # noqa: PLC0415 (half a second, which tests of the API need not wait)
+    from nicegui import app as pages  # noqa: PLC0415 (half a second, which tests of the API need not wait)
+    from nicegui import ui  # noqa: PLC0415 (as above)
 
     for name in PAGES:
         import_module(f"ui.web.pages.{name}").add_pages(web)
+    app.router.routes.append(OtherMethods([*app.router.routes, *pages.routes], web.settings))
     ui.run_with(
         app,
         title="overspill",
@@ -50,4 +53,4 @@ def add_pages(app: FastAPI, web: Web) -> None:
 
 def guarded(app: FastAPI, web: Web) -> ASGIApp:
     """The application as it meets the world."""
-    return Lingering(metrics.measured(Guard(app, web.people)))
+    return Lingering(metrics.measured(Guard(HeadAsGet(app), web.people)))

@@ -151,7 +151,7 @@ def is_public(path: str) -> bool:
 
 
 def _is_page(scope: Scope) -> bool:
-    return scope.get("method") == "GET" and not scope["path"].startswith(_CHEAP)
+    return scope.get("method") in {"GET", "HEAD"} and not scope["path"].startswith(_CHEAP)
 
 
 def _wrong_length(scope: Scope, most: int) -> Problem | None:

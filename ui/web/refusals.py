@@ -17,6 +17,7 @@ from ui.web.pages import login_form
 from ui.web.pages.assets import BASE
 from ui.web.people.next_page import next_page
 
+_VISITS: Final = frozenset({"GET", "HEAD"})
 _LOGIN_PAGES: Final = frozenset({"accounts", "oidc"})
 
 
@@ -29,7 +30,7 @@ def refused(
     """
     if not _is_visit(connection):
         return problem_response(problem, headers)
-    if problem.status == 401 and connection.scope["method"] == "GET" and settings.page_login in _LOGIN_PAGES:
+    if problem.status == 401 and connection.scope["method"] in _VISITS and settings.page_login in _LOGIN_PAGES:
         return _to_login(connection)
     return HTMLResponse(page_of(problem), problem.status, headers_of(problem, headers))
 

@@ -2,7 +2,7 @@ import pytest
 
 from bridge.envelope import Parcel
 from bridge.pool.errand import End, Errand
-from bridge.pool.wire import Answered, Failed, NotServed, NotTaken, Outcome
+from bridge.pool.wire import Answered, Failed, NotServed, NotTaken, Outcome, OutOfReach
 from tests.bridge.cloud_suite import job
 
 A, B = "https://a.example", "https://b.example"
@@ -10,6 +10,7 @@ JOB = job("ticket-1")
 ANSWER = Parcel(b"drawn", {"kind": "answer", "ticket": "ticket-1"})
 BROKE, BUSY = Failed("failed: it says 500"), NotTaken("has no room (it says 503)", 1.0)
 OTHER = NotServed("does not serve sketch")
+FAR = OutOfReach("has no way to its picture")
 
 
 def told(reason: str) -> Parcel:
@@ -26,11 +27,12 @@ def returned(reason: str) -> Parcel:
         ([Answered(ANSWER)], End(ANSWER)),
         ([BROKE, BUSY, OTHER, Answered(ANSWER)], End(ANSWER)),
         ([BROKE, BROKE], None),
-        ([BROKE, BROKE, BROKE], End(told(f"{A} failed: it says 500"), dead=True)),
+        ([BROKE, BROKE, BROKE], End(told("it failed: it says 500"), dead=True)),
         ([BUSY, BUSY], None),
         ([BUSY, BUSY, BUSY], End(returned(f"{A} has no room (it says 503)"))),
         ([BROKE, BUSY, BROKE, BUSY], None),
-        ([BUSY, BUSY, BROKE, BROKE, BROKE], End(told(f"{A} failed: it says 500"), dead=True)),
+        ([FAR, FAR, FAR], End(returned(f"{A} has no way to its picture"))),
+        ([BUSY, BUSY, BROKE, BROKE, BROKE], End(told("it failed: it says 500"), dead=True)),
         ([OTHER] * 9, None),
     ],
     ids=str,

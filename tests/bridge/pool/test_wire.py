@@ -13,6 +13,7 @@ from bridge.pool.wire import (
     NotServed,
     NotTaken,
     Outcome,
+    OutOfReach,
     Readiness,
     Response,
     outcome_of,
@@ -151,6 +152,12 @@ def test_a_problem_of_ours_is_an_answer(kind: Kind) -> None:
             NotServed("does not serve sketch"),
         ),
         (503, {"content_type": PROBLEM_JSON}, problem(Kind.OPERATION_FAILED).to_json(), Failed("failed: it says 503")),
+        (
+            422,
+            {"content_type": PROBLEM_JSON},
+            problem(Kind.BAD_FIELD).model_copy(update={"field": "claim"}).to_json(),
+            OutOfReach("has no way to the blob store of its picture: set OVERSPILL_BLOBS there"),
+        ),
     ],
 )
 def test_what_a_refusal_means(status: int, headers: dict[str, str], body: bytes, outcome: Outcome) -> None:

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from bridge.envelope import Parcel, job_parcel
 from bridge.pubsub.bounds import MESSAGE_BYTES, unfit
-from bus.messages import LARGEST_BODY, PARAMS_BYTES, Job
+from bus.messages import LARGEST_BODY, Job
+from bus.params import PARAMS_BYTES
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.envelope import Parcel, answer_parcel, read_job, read_push, returned_parcel
 from bridge.pubsub import resources
-from bus.messages import Answer
+from bus.answers import Answer
 from bus.problems import Kind, Problem
 from bus.settings import Settings
 from tests.needed import need_package

@@ -192,12 +192,19 @@ async def test_an_emulator_that_was_restarted_is_set_up_again_and_goes_on(emulat
     chosen = settings(emulator.host)
     far = Far(chosen)
     async with opened(chosen) as (cloud, answers):
-        await far.answer("before")
+        await far.answer("before", "under way")
         assert await next_ticket(answers) == "before"
+        under_way = await asyncio.wait_for(anext(answers), PATIENCE_S)
 
         emulator.restart()
 
         await cloud.send(job())
-        await far.answer("after")
-        assert await next_ticket(answers) == "after"
+        await far.answer("after", "again", "kept")
+        after, again, _ = [await asyncio.wait_for(anext(answers), PATIENCE_S) for _ in range(3)]
+        under_way.done()  # the emulator has forgotten it, and given its name to another message
+        after.done()
+        again.again()
+        assert await next_ticket(answers) == "again"
+    async with opened(chosen) as (_, answers):
+        assert await next_ticket(answers) == "kept"
     far.close()

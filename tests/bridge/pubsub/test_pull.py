@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
-import grpc
 import pytest
 
 from bridge.pubsub import resources
@@ -15,25 +14,11 @@ from ui.stack.emulator import PubSubEmulator
 need_package("google.cloud.pubsub_v1", "bridge")
 from bridge.pubsub import pull as module  # noqa: E402 (what it needs may be missing)
 from bridge.pubsub.clients import Clients  # noqa: E402
-from bridge.pubsub.pull import Pull, Received, Room, Stream, Upkeep  # noqa: E402
+from bridge.pubsub.pull import Pull, Upkeep  # noqa: E402
 from bridge.pubsub.setup import create  # noqa: E402
+from bridge.pubsub.stream import LEASE_S, Received, Room  # noqa: E402
 
 PATIENCE_S = 40
-
-
-def test_there_is_room_until_as_many_or_as_much_as_may_be_has_come() -> None:
-    room = Room(messages=2, size=100)
-    room.take(10)
-    assert room.wait(0)
-
-    room.take(10)
-    assert not room.wait(0)
-
-    room.give(10)
-    assert room.wait(0)
-
-    room.take(500)  # the last one may be larger than what was left, or nothing large would ever come
-    assert not room.wait(0)
 
 
 class Post:
@@ -97,14 +82,14 @@ async def test_what_is_owed_when_it_stops_comes_to_the_next_at_once_and_what_is_
     async with post.pulling() as pull:
         await post.publish(b"one", b"two")
         first, second = await post.next(), await post.next()
-        pull.done(first.ack_id)
+        pull.done(first)
 
-    async with asyncio.timeout(module.LEASE_S / 2), post.pulling() as pull:  # before any lease ends by itself
+    async with asyncio.timeout(LEASE_S / 2), post.pulling() as pull:  # before any lease ends by itself
         given_back = await post.next()
-        pull.done(given_back.ack_id)
+        pull.done(given_back)
         await post.publish(b"three")
         last = await post.next()
-        pull.done(last.ack_id)
+        pull.done(last)
 
     assert given_back.parcel == second.parcel
     assert last.parcel.body == b"three"
@@ -123,7 +108,7 @@ async def test_no_more_is_read_than_there_is_room_for(post: Post, monkeypatch: p
         while held:
             received = held.pop()
             bodies.add(received.parcel.body)
-            pull.done(received.ack_id)
+            pull.done(received)
             held += [] if len(bodies) == 40 or held else [await post.next()]
     assert bodies == {*pictures}
 
@@ -133,11 +118,11 @@ async def test_a_silent_stream_is_replaced_and_loses_nothing(post: Post, monkeyp
     async with post.pulling() as pull:
         await post.mended.acquire()
         await post.mended.acquire()
-        async with asyncio.timeout(module.LEASE_S / 2):  # a stream left behind would keep some for a lease
+        async with asyncio.timeout(LEASE_S / 2):  # a stream left behind would keep some for a lease
             await post.publish(*(b"%d" % number for number in range(8)))
             received = [await post.next() for _ in range(8)]
         for each in received:
-            pull.done(each.ack_id)
+            pull.done(each)
     assert {each.parcel.body for each in received} == {b"%d" % number for number in range(8)}
 
 
@@ -146,8 +131,8 @@ async def test_a_lease_is_renewed_for_as_long_as_it_is_owed(post: Post) -> None:
         await post.publish(b"slow")
         received = await post.next()
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(post.came.get(), module.LEASE_S + 1.5)
-        pull.done(received.ack_id)
+            await asyncio.wait_for(post.came.get(), LEASE_S + 1.5)
+        pull.done(received)
 
 
 def surprise(*_: object) -> None:
@@ -165,7 +150,7 @@ async def test_whatever_ends_its_work_is_told(
             await post.publish(b"letter")
             received = await post.next()
             if work == "_acknowledge":
-                pull.done(received.ack_id)
+                pull.done(received)
             await asyncio.wait_for(post.failed.wait(), PATIENCE_S)
     assert "box is not pulled any more" in caplog.text
     assert "nobody thought of this" in caplog.text
@@ -178,32 +163,6 @@ async def test_one_that_is_stopped_has_not_failed(post: Post) -> None:
     assert not post.failed.is_set()
 
 
-class Headers:
-    """A server that notes the metadata of a streaming pull, and ends it."""
-
-    def __init__(self) -> None:
-        self.noted: dict[str, str | bytes] = {}
-
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        self.noted.update(details.invocation_metadata)
-        return grpc.stream_stream_rpc_method_handler(lambda requests, context: iter(()))
-
-
-async def test_a_stream_tells_google_which_subscription_it_is_for() -> None:
-    headers = Headers()
-    server = grpc.server(ThreadPoolExecutor(1), handlers=[headers])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    clients = Clients(Settings(pubsub_emulator_host=f"127.0.0.1:{port}"))
-    name = "projects/p/subscriptions/box"
-
-    await asyncio.wait_for(Stream(clients, name, lambda _: None, Room()).ended, PATIENCE_S)
-
-    assert headers.noted["x-goog-request-params"] == f"subscription={name}"
-    clients.close()
-    server.stop(None).wait()
-
-
 async def test_a_subscription_that_is_gone_is_asked_for_again_and_told_once(
     post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -214,7 +173,7 @@ async def test_a_subscription_that_is_gone_is_asked_for_again_and_told_once(
         create(post.clients, resources.Subscription(post.name, post.topic, ack_deadline_s=10, kept_s=600))
         await post.publish(b"back")
         received = await post.next()
-        pull.done(received.ack_id)
+        pull.done(received)
     assert received.parcel.body == b"back"
     told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(told) == 1

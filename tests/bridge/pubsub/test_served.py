@@ -93,5 +93,5 @@ async def test_each_operation_is_asked_of_the_service_that_it_is_pushed_to(servi
 
 
 async def test_an_address_that_is_none_and_none_at_all_are_unknown() -> None:
-    async with asking("sketch=http://[::1"), asking("") as (served, changes):
+    async with asking("sketch=http://ä..example"), asking("") as (served, changes):
         assert (served.operations, changes) == (OPERATIONS, [])

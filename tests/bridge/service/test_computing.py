@@ -21,6 +21,7 @@ from bridge.service.computing import (
     ComputingConfig,
     Crashed,
     NotServed,
+    OutOfReach,
     name_of,
 )
 from bridge.service.publishing import TRIES_S, TRY_S
@@ -84,7 +85,11 @@ async def test_a_job_that_comes_while_it_loads_waits_for_that() -> None:
 async def test_bad_input_is_an_answer(desk: Computing) -> None:
     assert slug(await desk.run(job(body=b"no picture"))) == "not-an-image"
     assert slug(await desk.run(job(params={"format": "exe"}))) == "bad-field"
-    assert slug(await desk.run(job(body=b"", claim=f"pictures/20300101/{'a' * 32}"))) == "bad-field"
+
+
+async def test_a_picture_that_another_could_fetch_is_no_bad_input(desk: Computing) -> None:
+    with pytest.raises(OutOfReach, match="no blob store here"):
+        await desk.run(job(body=b"", claim=f"pictures/20300101/{'a' * 32}"))
 
 
 async def test_what_is_not_served_is_not_begun(desk: Computing) -> None:

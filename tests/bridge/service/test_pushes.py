@@ -193,3 +193,16 @@ async def test_without_a_store_a_large_result_is_a_problem(
     answer = read_answer(results.parcels[0])
     assert problem_of(answer) == "too-many-bytes"
     assert answer.ran_ms is not None
+
+
+async def test_a_picture_that_only_others_can_fetch_goes_home_and_its_caller_is_not_blamed() -> None:
+    results = Recorder()
+    async with slots(settings(blobs=None)) as storeless:
+        storeless.load()
+        taking = Pushes(storeless, Claims(None, 1 << 24), results, kept_bytes=1 << 24)
+        for link in (None, "https://storage.googleapis.com.example/picture"):
+            parcel = pushed("t1", body=b"", claim=f"pictures/20300131/{32 * 'a'}")
+            linked = {} if link is None else {"link": link}
+            await taking.take(Parcel(b"", {**parcel.attributes, **linked}))
+    assert [(parcel.kind, parcel.attributes["served"]) for parcel in results.parcels] == [("returned", "yes")] * 2
+    assert "OVERSPILL_BLOBS" in results.parcels[0].attributes["reason"]

@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from bridge.service import uploads
-from bridge.service.uploads import Upload, read_body, read_upload
+from bridge.service.computing import Busy
+from bridge.service.uploads import Upload, Uploads
 from bus.errors import BadInput
 
 MOST = 100_000
@@ -49,21 +50,21 @@ async def refused(reading: Awaitable[object]) -> tuple[str, str | None]:
 
 
 async def test_a_body_is_read_as_it_is_up_to_the_limit() -> None:
-    assert await read_body(request(b"a" * 60_000, b"b" * 40_000), MOST) == b"a" * 60_000 + b"b" * 40_000
+    assert await Uploads().body(request(b"a" * 60_000, b"b" * 40_000), MOST) == b"a" * 60_000 + b"b" * 40_000
 
 
 async def test_a_body_that_says_it_is_too_large_is_not_read_at_all() -> None:
     for told in (str(MOST + 1), "9" * 400):
         taken: list[int] = []
         large = counted(taken, b"a" * (MOST + 1), content_length=told)
-        assert await refused(read_body(large, MOST)) == ("too-many-bytes", None)
+        assert await refused(Uploads().body(large, MOST)) == ("too-many-bytes", None)
         assert taken == []
 
 
 async def test_a_body_that_does_not_say_so_is_read_no_further_than_the_limit() -> None:
     taken: list[int] = []
     endless = counted(taken, *[b"a" * 30_000] * 1000)
-    assert await refused(read_body(endless, MOST)) == ("too-many-bytes", None)
+    assert await refused(Uploads().body(endless, MOST)) == ("too-many-bytes", None)
     assert sum(taken) == 120_000
 
 
@@ -75,24 +76,46 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
 
     silent = Request({"type": "http", "method": "POST", "headers": [], "query_string": b""}, never)
     with pytest.raises(HTTPException) as caught:
-        await read_body(silent, MOST)
+        await Uploads().body(silent, MOST)
     assert caught.value.status_code == 408
 
 
+async def test_a_body_that_is_still_to_come_is_not_waited_for_by_who_goes_away() -> None:
+    asked, coming = asyncio.Event(), Uploads()
+
+    async def never() -> Any:
+        asked.set()
+        await asyncio.Event().wait()
+
+    def silent(**headers: str) -> Request:
+        named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        return Request({"type": "http", "method": "POST", "headers": named, "query_string": b""}, never)
+
+    plain = asyncio.create_task(coming.body(silent(), MOST))
+    await asked.wait()
+    asked.clear()
+    in_a_form = asyncio.create_task(coming.upload(silent(content_type="multipart/form-data; boundary=x"), MOST))
+    await asked.wait()
+    coming.stop()
+    for reading in (plain, in_a_form, asyncio.create_task(coming.body(silent(), MOST))):
+        with pytest.raises(Busy, match="going away"):
+            await reading
+
+
 async def test_a_picture_is_the_body_or_the_file_of_a_form() -> None:
-    assert await read_upload(request(PICTURE), MOST) == Upload(PICTURE, None)
-    assert await read_upload(form(files={"image": ("cat.jpg", PICTURE)}), MOST) == Upload(PICTURE, None)
+    assert await Uploads().upload(request(PICTURE), MOST) == Upload(PICTURE, None)
+    assert await Uploads().upload(form(files={"image": ("cat.jpg", PICTURE)}), MOST) == Upload(PICTURE, None)
     large = b"a" * MOST
-    assert await read_upload(form(files={"image": large}), MOST) == Upload(large, None)
+    assert await Uploads().upload(form(files={"image": large}), MOST) == Upload(large, None)
 
 
 async def test_params_come_in_the_form_or_the_query_or_a_header() -> None:
     image = {"image": PICTURE}
-    assert (await read_upload(request(PICTURE, params="h"), MOST)).params == "h"
-    assert (await read_upload(request(PICTURE, query="params=q", params="h"), MOST)).params == "q"
-    assert (await read_upload(form(files=image, data={"params": "f"}, query="params=q"), MOST)).params == "f"
-    assert (await read_upload(form(files=image, query="params=q"), MOST)).params == "q"
-    assert (await read_upload(form(files={**image, "params": (None, "f")}), MOST)).params == "f"
+    assert (await Uploads().upload(request(PICTURE, params="h"), MOST)).params == "h"
+    assert (await Uploads().upload(request(PICTURE, query="params=q", params="h"), MOST)).params == "q"
+    assert (await Uploads().upload(form(files=image, data={"params": "f"}, query="params=q"), MOST)).params == "f"
+    assert (await Uploads().upload(form(files=image, query="params=q"), MOST)).params == "q"
+    assert (await Uploads().upload(form(files={**image, "params": (None, "f")}), MOST)).params == "f"
 
 
 @pytest.mark.parametrize(
@@ -116,4 +139,4 @@ async def test_params_come_in_the_form_or_the_query_or_a_header() -> None:
 async def test_a_form_that_can_not_be_taken_says_why(
     broken: Callable[[], Request], slug: str, field: str | None
 ) -> None:
-    assert await refused(read_upload(broken(), MOST)) == (slug, field)
+    assert await refused(Uploads().upload(broken(), MOST)) == (slug, field)

@@ -10,6 +10,7 @@ import pytest
 from bus.errors import Disconnected, SetupError
 from bus.messages import Message
 from bus.rabbit import Bus, Delivery
+from bus.rabbit import session as sessions
 from bus.topology import (
     Queue,
     Topology,
@@ -176,6 +177,25 @@ async def test_close_leaves_no_task_and_no_socket(amqp_url: str) -> None:
     assert psutil.Process().num_fds() == files
     await bus.close()  # once more is harmless
     assert not bus.connected
+
+
+async def test_what_a_close_leaves_unconfirmed_or_unanswered_is_told(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "_CLOSES_WITHIN_S", 0.1)
+    async with network(amqp_url) as between:
+        bus = Bus(between.url, name="test", topology=WORK)
+        await bus.start(30)
+        between.freeze()
+        sent = [bus.publish("", Message(routing_key="work")) for _ in range(3)]
+        asked = asyncio.create_task(bus.depths(["work"]))
+        await asyncio.sleep(0)
+        await bus.close()
+        assert [publish.done() for publish in sent] == [True] * 3
+        told = await asyncio.gather(*sent, asked, return_exceptions=True)
+        assert [type(error) for error in told] == [Disconnected] * 4
+        with pytest.raises(Disconnected, match="no connection"):
+            await bus.publish("", Message(routing_key="work"))
 
 
 async def test_a_start_that_is_given_up_leaves_nothing(amqp_url: str) -> None:

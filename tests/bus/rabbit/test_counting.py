@@ -34,6 +34,13 @@ async def test_queues_that_are_there_and_some_that_are_not(bus: Bus, foreign: Fo
     assert await bus.depths([]) == {}
 
 
+async def test_a_queue_that_is_another_connections_alone_is_not_missing(bus: Bus, foreign: Foreign) -> None:
+    theirs = foreign.channel.queue_declare("", exclusive=True).method.queue
+    assert await bus.depths([theirs]) == {theirs: None}
+    assert await bus.missing(["gone", theirs, "work", "nowhere"]) == {"gone", "nowhere"}
+    assert await bus.missing([]) == frozenset()
+
+
 async def test_a_question_leaves_no_channel_behind(bus: Bus) -> None:
     before = channels(bus)
     assert await bus.depths(["work", "nowhere"]) == {"work": 0, "nowhere": None}

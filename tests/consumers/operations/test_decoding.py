@@ -53,7 +53,7 @@ def test_too_many_bytes_names_the_limit() -> None:
 def test_a_huge_png_is_refused_by_its_header() -> None:
     problem = refusal(png(20_000, 20_000))
     assert (problem.slug, problem.limit) == ("too-many-pixels", 50_000_000)
-    assert "20,000 x 20,000 pixels, 400.0 megapixels; at most 50.0" in problem.detail
+    assert "20,000 x 20,000 pixels, 400,000,000 in all; at most 50,000,000 are taken." in problem.detail
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from bus.messages import Answer, Job
+from bus.answers import Answer
+from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Delivery
 from bus.replies import send_answer

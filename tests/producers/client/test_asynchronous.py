@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bus.answers import Answer
 from bus.errors import AnswerTimeout, BadInput, Disconnected, JobFailed, SetupError
-from bus.messages import Answer, Message
+from bus.messages import Message
 from bus.problems import PROBLEM_JSON
 from bus.rabbit import Bus
 from bus.topology import DEFAULT_EXCHANGE, Topology

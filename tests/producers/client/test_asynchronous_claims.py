@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from bus.answers import Answer
 from bus.blobs import Blobs
 from bus.errors import BadInput, SetupError
-from bus.messages import Answer, Job
+from bus.messages import Job
 from producers.client import AsyncClient, Client
 from tests.producers.client.responder import Responder
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bus.answers import Answer
 from bus.errors import AnswerTimeout, BadInput, JobFailed, SetupError
-from bus.messages import Answer
 from producers.client import Client
 from tests.producers.client.responder import Responder, complaint, silence
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bus.answers import Answer
 from bus.blobs import Blobs, BlobsDown
 from bus.errors import BadInput, SetupError
-from bus.messages import Answer, Job, Message
+from bus.messages import Job, Message
 from producers.client.store import Store
 from tests.serving import serving
 

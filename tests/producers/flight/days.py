@@ -1,12 +1,14 @@
 """Recordings to play: a drawn day as a recorder would write it, and days told by hand."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from producers.flight.files import read
+from producers.flight.outcomes import Times
 from producers.flight.recording import Header, RecordedJob, RecordedRouter, RecordedVm, Recording
-from tests.simulation.day import DaySpec, record
+from tests.simulation.day import DaySpec, record, run_day, scenario
 
 BEGINS_MS = 1_800_000_000_000
 
@@ -21,6 +23,21 @@ def drawn(spec: DaySpec) -> Recording:
 
 
 SMALL = DaySpec(jobs=800, seconds=345.6)
+BACKLOG = DaySpec(jobs=400, seconds=345.6, cloud=False, mishaps=False, backlog=500)
+"""A router looks ahead at 128 jobs of a lane."""
+
+
+@cache
+def truly(spec: DaySpec) -> Times:
+    """From when jobs were sent to their answers, seconds, as it was in a drawn day, and not as it was recorded."""
+    log, tasks = run_day(spec), scenario(spec).tasks
+    ended = enumerate(zip(log.end, log.ended_s, strict=True))
+    return Times.of(ended_s - tasks[number].arrival_s for number, (end, ended_s) in ended if end == "done")
+
+
+def unsaid(recording: Recording) -> Recording:
+    """The same, where no caller says when a job was sent."""
+    return replace(recording, jobs=tuple(replace(job, lain_ms=None) for job in recording.jobs))
 
 
 def job(number: int, at_s: float, took_s: float = 1.0, **more: object) -> RecordedJob:

@@ -5,7 +5,7 @@ from math import inf, nan
 
 import pytest
 
-from producers.flight.credible import AHEAD_MS, LONGEST_MS, is_credible, is_of_now
+from producers.flight.credible import AHEAD_MS, LONGEST_LAIN_MS, LONGEST_MS, is_credible, is_of_now
 from producers.flight.recording import (
     Line,
     RecordedCloud,
@@ -20,6 +20,7 @@ NOON = 1_800_000_000_000
 JOB = RecordedJob(
     "j1", "ada", "sketch", NOON, 2.5, 900, began_ms=NOON + 5, ended_ms=NOON + 9, ran_ms=4, cost=0.1, routed_ms=NOON
 )
+LAIN = replace(JOB, lain_ms=LONGEST_LAIN_MS)
 VM = RecordedVm("vm1", NOON, 2, 1, 4.0, ("sketch",))
 STATE = RecordedState("vm1", NOON, "ready")
 LOAD = RecordedLoad("vm1", NOON, (10, -1), (40, -1), (2, -1))
@@ -27,7 +28,7 @@ ROUTER = RecordedRouter(NOON, "threshold", {"cpu": 40.0})
 CLOUD = RecordedCloud(NOON, "ready", 32, {"sketch": 2.5}, 5.0, 60, ("sketch",), 9_000_000, 0.25)
 
 
-@pytest.mark.parametrize("line", [JOB, VM, STATE, LOAD, ROUTER, CLOUD, RecordedJob("j", "u", "o", NOON)])
+@pytest.mark.parametrize("line", [JOB, LAIN, VM, STATE, LOAD, ROUTER, CLOUD, RecordedJob("j", "u", "o", NOON)])
 def test_what_is_recorded_of_a_day_is_credible(line: Line) -> None:
     assert is_credible(line, NOON)
     assert is_credible(line, NOON - LONGEST_MS + 1000)
@@ -46,6 +47,7 @@ def test_a_line_of_another_time_is_not(line: Line) -> None:
         *(replace(JOB, megapixels=figure) for figure in (nan, inf, -1.0, 1e308)),
         *(replace(JOB, ran_ms=figure) for figure in (-1, 10**18)),
         *(replace(JOB, cost=figure) for figure in (nan, -1.0, 1e308)),
+        *(replace(JOB, lain_ms=figure) for figure in (-1, LONGEST_LAIN_MS + 1)),
         replace(JOB, bytes=-1),
         replace(JOB, attempts=-1),
         replace(JOB, began_ms=10**18),

@@ -1,6 +1,9 @@
 from itertools import permutations
 
+import pytest
+
 from bus.events import JobEvent
+from producers.flight.credible import LONGEST_LAIN_MS
 from producers.flight.jobs import Told, jobs_of
 from producers.flight.recording import RecordedJob
 from tests.producers.flight.steps import NOON, in_cloud, on_vm, routed, step
@@ -192,6 +195,29 @@ def test_a_vm_whose_clock_is_late_still_began_after_it_was_asked_and_ran_as_long
 
 def test_a_vm_whose_clock_is_late_and_hears_before_anyone_is_still_that_job() -> None:
     assert the(step("waiting", 10_100, waited_ms=100), on_vm("running", 4_000)).arrived_ms == 10_000
+
+
+@pytest.mark.parametrize(
+    ("sent_ms", "lain_ms"),
+    [(None, None), (-4_900, 3_900), (-2_001, 1_001), (-2_000, 0), (0, 0), (90_000, 0)],
+)
+def test_a_job_had_lain_in_its_lane_since_the_second_in_which_it_was_sent(
+    sent_ms: int | None, lain_ms: int | None
+) -> None:
+    told = routed(40, waited_ms=40, sent_ms=None if sent_ms is None else NOON + sent_ms)
+    assert the(told, on_vm("done", 500, ran_ms=400)).lain_ms == lain_ms
+
+
+def test_a_clock_that_nobody_can_believe_says_nothing() -> None:
+    assert the(routed(0, sent_ms=0)).lain_ms is None
+    assert the(routed(0, sent_ms=NOON - LONGEST_LAIN_MS - 1_000)).lain_ms == LONGEST_LAIN_MS
+
+
+def test_only_the_first_to_place_a_job_need_tell_when_it_was_sent() -> None:
+    first = routed(5_000, waited_ms=1_000, sent_ms=NOON)
+    again = routed(9_000, placement="p2", attempt=2, waited_ms=5_000)
+    for order in permutations([first, on_vm("retried", 6_000), again]):
+        assert (the(*order).arrived_ms, the(*order).lain_ms) == (4_000, 3_000)
 
 
 def test_what_an_operator_does_with_a_dead_job_is_no_step_of_it() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from producers.flight.known import NotPlayable, intervals, known, rule, settled
+from producers.flight.known import NotPlayable, intervals, known, rule, settled, slots_s
 from producers.flight.recording import RecordedRouter, RecordedVm
 from producers.simulation.clouds import PRICES
 from tests.producers.flight.days import BEGINS_MS, job, told, vm
@@ -20,7 +20,7 @@ def test_each_vm_is_as_it_was_at_last() -> None:
     idle = RecordedVm("vm9", BEGINS_MS, 0, 1, 8.0, ())
     found = known(told(job(1, 10), vms=(vm(), vm("vm2"), later, idle)))
     assert [(each.vm, each.slots) for each, _ in found.fleet] == [("vm1", 4), ("vm2", 2)]
-    assert found.slot_s == 6 * 100
+    assert slots_s(found.fleet, 100.0) == 6 * 100
 
 
 def test_a_second_of_the_cloud_costs_what_it_came_to() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.flight.credible import LONGEST_MS
+from producers.flight.credible import LONGEST_LAIN_MS, LONGEST_MS
 from producers.flight.lines import BadRecording, Reading, end_text, header_text, last_ms, line_text
 from producers.flight.recording import (
     Header,
@@ -48,7 +48,15 @@ def test_what_was_written_is_read() -> None:
 
 
 ids = st.text(max_size=8)
-jobs = st.builds(RecordedJob, ids, ids, ids, st.integers(0, LONGEST_MS), st.none() | st.floats(0, 1e6))
+jobs = st.builds(
+    RecordedJob,
+    ids,
+    ids,
+    ids,
+    st.integers(0, LONGEST_MS),
+    st.none() | st.floats(0, 1e6),
+    lain_ms=st.none() | st.integers(0, LONGEST_LAIN_MS),
+)
 
 
 @given(st.lists(jobs))

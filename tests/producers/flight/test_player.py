@@ -8,9 +8,9 @@ from producers.flight.known import NotPlayable
 from producers.flight.outcomes import Day, figures
 from producers.flight.player import as_recorded, configured, play, rules
 from producers.flight.recording import RecordedRouter
-from producers.flight.trust import Errors
+from producers.flight.trust import Errors, warnings
 from producers.flight.what_if import WhatIf
-from tests.producers.flight.days import BEGINS_MS, SMALL, drawn, job, told, vm
+from tests.producers.flight.days import BACKLOG, BEGINS_MS, SMALL, drawn, job, told, truly, unsaid, vm
 
 P95_OFF = 0.1
 
@@ -58,6 +58,23 @@ def test_a_threshold_of_0_sends_all_to_the_cloud() -> None:
     assert figures(play(drawn(SMALL), WhatIf(cpu_threshold=0.0))).overflow > 0.9
 
 
+def test_where_nobody_is_known_to_do_jobs_it_is_refused_at_once() -> None:
+    nobody = told(job(1, 10, 2.0), vms=(vm(slots=0),))
+    for asked in (WhatIf(), WhatIf(policy="predictive")):
+        with pytest.raises(NotPlayable, match="record some time in which they run"):
+            play(nobody, asked)
+    assert took(play(nobody, WhatIf(cloud=True)))
+
+
+def test_how_much_of_the_day_is_over_is_told_meanwhile() -> None:
+    watched: list[float] = []
+    recording = told(job(1, 10, 2.0), job(2, 95, 2.0))
+    assert play(recording, WhatIf(), watched.append) == play(recording, WhatIf())
+    assert watched[:2] == [0.005, 0.01]
+    assert watched == sorted(watched)
+    assert 0.9 < watched[-1] <= 1
+
+
 def test_without_the_cloud_nothing_overflows() -> None:
     figured = figures(play(drawn(SMALL), WhatIf(cloud=False)))
     assert figured.overflow == figured.cost == 0.0
@@ -67,6 +84,34 @@ def test_a_cap_on_money_holds() -> None:
     recording = drawn(SMALL)
     spent = figures(play(recording, WhatIf(money_per_day=0.001))).cost
     assert 0 <= spent < 0.002 < figures(play(recording, WhatIf())).cost
+
+
+# -- a line longer than the router looks ahead
+
+
+def test_a_long_line_is_played_from_when_it_was_sent() -> None:
+    recording = drawn(BACKLOG)
+    was, unchanged = as_recorded(recording), play(recording, WhatIf())
+    p95 = truly(BACKLOG).p95
+    assert figures(was).answer.p95 == pytest.approx(p95, rel=0.03)
+    assert figures(unchanged).answer.p95 == pytest.approx(p95, rel=P95_OFF)
+    for day in (was, unchanged):
+        assert [each.arrived_s for each in day.ended] == sorted(each.arrived_s for each in day.ended)
+
+
+def test_a_vm_more_does_for_a_long_line_what_it_would_have_done() -> None:
+    recording, more = drawn(BACKLOG), WhatIf(add_vms=1)
+    p95 = truly(replace(BACKLOG, added=1)).p95
+    assert figures(play(recording, more)).answer.p95 == pytest.approx(p95, rel=P95_OFF)
+    assert figures(play(unsaid(recording), more)).answer.p95 < p95 / 2, "a router saw the least of it"
+
+
+def test_only_what_nobody_said_speaks_against_a_long_line() -> None:
+    recording = drawn(BACKLOG)
+    exact = Errors(0.0, 0.0, 0.0, 0.0)
+    (short,) = warnings(recording, exact, WhatIf())
+    assert short.startswith("The recording is short")
+    assert warnings(unsaid(recording), exact, WhatIf())[1].endswith("better than they would be, fewer worse.")
 
 
 # -- days told by hand
@@ -138,7 +183,7 @@ def test_a_vm_that_was_not_there_cannot_be_taken_away() -> None:
 
 def test_without_any_vm_it_is_not_known_what_one_more_would_be() -> None:
     with pytest.raises(NotPlayable, match="No VM was recorded"):
-        play(told(job(1, 10, route="cloud", vm="rev-1"), vms=()), WhatIf(add_vms=1))
+        play(told(job(1, 10, route="cloud", vm="rev-1"), vms=()), WhatIf(add_vms=1, cloud=True))
 
 
 def test_the_rule_is_the_one_that_was_in_force_for_longest() -> None:

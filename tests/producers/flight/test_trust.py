@@ -108,6 +108,23 @@ def test_jobs_that_come_as_others_are_placed_had_lain_in_their_lane_unseen() -> 
     assert said.endswith("More VMs or a cloud look better than they would be, fewer worse.")
 
 
+def test_jobs_that_are_known_to_come_as_others_leave_had_lain_nowhere() -> None:
+    """Somebody who sends a job as an answer comes, say."""
+    at_once = [lined_up(number, 0.0, number + 1) for number in range(8)]
+    one_by_one = [replace(lined_up(number, number - 6.99, number + 1), lain_ms=0) for number in range(8, 1000)]
+    assert warnings(good(jobs=(*at_once, *one_by_one)), EXACT, WhatIf()) == []
+
+
+def test_what_is_still_in_line_as_the_recording_ends_changes_no_figure() -> None:
+    at_once = [replace(lined_up(number, 0.0, number + 1), lain_ms=0) for number in range(500)]
+    waiting = [
+        replace(lined_up(number, number - 499 + 0.01, 0.0), end=None, ended_ms=None, routed_ms=None)
+        for number in range(500, 530)
+    ]
+    said = warnings(good(jobs=(*at_once, *waiting, *good().jobs[-470:])), EXACT, WhatIf())
+    assert said == ["The end of 30 of 1,000 jobs was not seen."]
+
+
 def test_a_line_that_was_seen_to_its_end_is_believed() -> None:
     jobs = tuple(lined_up(number, number / 1000, number) for number in range(1000))
     assert warnings(good(jobs=jobs), EXACT, WhatIf()) == []

@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
@@ -8,6 +9,7 @@ from prometheus_client import generate_latest
 from bus.events import AnyEvent, BridgeStatus, JobEvent, RouterStatus, UserBacklog, VmEvent
 from telemetry.metrics.board import Board
 from telemetry.metrics.fold import MOST_VMS, Fold, VmSeen
+from telemetry.metrics.labels import JOB_PROBLEMS, RUN_PROBLEMS
 from tests.telemetry.beats import beat
 from tests.telemetry.metrics.pages import values
 
@@ -269,9 +271,38 @@ def test_what_has_not_happened_yet_is_told_as_zero() -> None:
     }
 
 
+@pytest.mark.parametrize("program", ["router", "vm", "bridge"])
+def test_the_first_burst_of_failures_has_a_count_to_rise_from(program: str) -> None:
+    told = Told(program)
+    told.fold.begin(program)
+    before = told.some("job_failures", "job_retries", "dead_handled")
+    for problem in JOB_PROBLEMS:
+        told.fold.told(job("failed", problem=problem))
+    if program == "vm":
+        for problem in (None, *RUN_PROBLEMS):
+            told.fold.told(job("retried", route="vm", problem=problem))
+    if program == "bridge":
+        told.fold.told(job("retried", route="cloud"))
+    if program == "router":
+        told.fold.told(router())
+        told.fold.heard(job("replayed"), 0)
+        told.fold.heard(job("purged"), 0)
+    after = told.some("job_failures", "job_retries", "dead_handled")
+    assert set(before.values()) == {0}
+    assert before.keys() == after.keys()
+
+
+def test_a_cloud_service_begins_with_no_runs_of_any_outcome() -> None:
+    told = Told("cloud-service")
+    told.fold.begin("cloud-service")
+    assert told.some('service_runs_total{operation="caption"') == {
+        f'service_runs_total{{operation="caption",outcome="{outcome}"}}': 0 for outcome in ("done", "failed", "crashed")
+    }
+
+
 def test_a_change_of_a_vm_is_told_and_counted_nowhere_for_its_state_is_looked_at() -> None:
     told = Told("router")
+    told.fold.begin("router")
     before = told.page
-    told.fold.begin("agent")
     told.fold.told(VmEvent(state="lost", vm="vm1", at_ms=0))
-    assert told.page == before | {"overspill_fairness_ratio": 1}
+    assert told.page == before

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from bus.answers import Answer
 from bus.errors import AnswerTimeout, Disconnected, JobFailed, OverspillError
-from bus.messages import JSON, Answer
 from bus.problems import Kind, Problem
+from bus.wire import JSON
 from ui.bench.replies import NOT_TAKEN, WRONG, Picture, reply_of, size_of
 from ui.bench.tally import LOST, Reply
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from bus.messages import Answer, Job
+from bus.answers import Answer
+from bus.messages import Job
 from producers.client import AsyncClient
 from tests.producers.client.responder import Answers, Responder, complaint, echo, silence, twice
 from ui.bench.mix import mix_of, users_of

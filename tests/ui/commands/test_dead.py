@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from bus.messages import Job, Message
 from bus.rabbit import Bus
 from bus.replies import bury
-from bus.topology import DEAD, LANES, lane, shared
+from bus.topology import DEAD, LANES, Queue, Topology, lane, shared
 from producers.dead_letters import DeadLetters
 from tests.ui.commands.conftest import PROJECT, Overspill
 from ui.cli import app
@@ -27,17 +27,32 @@ LANE_NAMES = [lane(number) for number in range(LANES)]
 PNG = b"\x89PNG\r\n\x1a\n picture of "
 
 
-async def buried(url: str, *jobs: str, user: str = "anna", operation: str = "sketch", replays: int = 0) -> None:
+async def buried(
+    url: str,
+    *jobs: str,
+    user: str = "anna",
+    operation: str = "sketch",
+    replays: int = 0,
+    reply_to: str = "replies",
+) -> None:
     headers = {"user": user, "attempt": 3, "deadline_ms": 5, "replays": replays}
     async with Bus(url, name="undertaker", topology=shared()) as bus:
+        await bus.declare(Topology(queues=(Queue("replies"),)))  # anna waits there
         told = [
-            (Message(PNG + job.encode(), operation, headers, message_id=job, reply_to="replies"), f"{job} failed")
+            (Message(PNG + job.encode(), operation, headers, message_id=job, reply_to=reply_to), f"{job} failed")
             for job in jobs
         ]
         if len(told) < 10:
             for letter in told:  # in this order
                 await bury(bus, *letter)
         await asyncio.gather(*(bury(bus, *letter) for letter in told if len(told) >= 10))
+
+
+async def dead_at(url: str, **moments: int) -> None:
+    """Jobs that died at these moments, milliseconds since 1970."""
+    async with Bus(url, name="undertaker", topology=shared()) as bus:
+        for job, dead_ms in moments.items():
+            await bus.publish("", Message(PNG, DEAD, {"dead_ms": dead_ms}, message_id=job))
 
 
 async def depth(url: str, *queues: str) -> int:
@@ -128,12 +143,38 @@ def test_those_meant_are_sent_again_with_who_did_it_and_the_others_stay(here: Ov
     assert "To send again: 2 dead jobs of anna (sketch 2)" in ran.stdout
     assert "2 of 2 dead jobs sent again." in ran.stdout
     assert "job tired of anna): It was sent again 3 times already" in ran.stderr
+    assert "1 of 3 dead jobs not sent again. To send all the same, once you know why: --force." in ran.stderr
     assert sorted(asyncio.run(letters(amqp_url))) == ["c", "tired"]
     forced = here("dead", "replay", asyncio.run(letters(amqp_url))["tired"], "--force", "-y", url=amqp_url)
     assert (forced.returncode, forced.stderr) == (0, "")
     jobs = asyncio.run(in_the_lanes(amqp_url, 3))
     assert {name: job.replays for name, job in jobs.items()} == {"a": 1, "b": 1, "tired": 4}
     assert re.search("sent again out of the dead queue by .+@.+", jobs["a"].history[-1].reason)
+
+
+def test_what_nobody_waits_for_any_more_stays_unless_an_operator_insists(here: Overspill, amqp_url: str) -> None:
+    asyncio.run(buried(amqp_url, "a"))
+    asyncio.run(buried(amqp_url, "b", "c", reply_to="amq.gen-gone"))
+    ran = here("dead", "replay", "--all", "--yes", url=amqp_url)
+    assert ran.returncode == 1
+    assert ran.stderr.count("the reply queue amq.gen-gone is gone") == 2
+    assert "2 of 3 dead jobs not sent again. To send all the same, once you know why: --force." in ran.stderr
+    assert "1 of 1 dead job sent again." in ran.stdout
+    alone = here("dead", "replay", "b", "--yes", url=amqp_url)
+    assert (alone.returncode, alone.stdout, "--force" in alone.stderr) == (1, "", True)
+    assert [*listed(here, amqp_url)] == ["b", "c"]
+    forced = here("dead", "replay", "--all", "--force", "--yes", url=amqp_url)
+    assert (forced.returncode, forced.stderr) == (0, "")
+    assert "  2 with a reply queue that is gone: answer and picture will be lost" in forced.stdout
+    assert asyncio.run(depth(amqp_url, DEAD)) == 0
+
+
+def test_those_that_died_first_are_listed_first_each_time(here: Overspill, amqp_url: str) -> None:
+    asyncio.run(dead_at(amqp_url, d=4, b=2, c=3, a=1))
+    for _ in range(3):
+        assert [*listed(here, amqp_url)] == [*"abcd"]
+    two = here("dead", "list", "--json", "--limit", "2", url=amqp_url).stdout
+    assert [json.loads(line)["job"] for line in two.splitlines()] == ["a", "b"]
 
 
 def test_nothing_is_done_where_nobody_can_be_asked(here: Overspill, amqp_url: str) -> None:

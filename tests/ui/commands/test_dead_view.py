@@ -108,6 +108,13 @@ def test_an_attempt_without_a_vm_is_an_operator_s() -> None:
     assert "  2027-01-15 07:59:50 UTC, 10 s ago: attempt 3: sent again out of the dead queue by o" in told
 
 
+def test_attempts_that_are_not_kept_are_counted() -> None:
+    gap = '[{"attempt": 1, "at_ms": 1, "reason": "first"}, {"attempt": 5, "at_ms": 2, "reason": "late", "left_out": 3}]'
+    told = lines(letter(history=gap), dead(history=gap), NOW_MS)
+    beginning = told.index("Attempts, the oldest first:") + 1
+    assert [line.rsplit(": ", 1)[-1] for line in told[beginning : beginning + 3]] == ["first", "  (3 not kept)", "late"]
+
+
 def test_programs_get_all_of_it() -> None:
     told = as_json(letter())
     assert (told["id"], told["problem"], told["attempts"], told["dead_ms"]) == (
@@ -127,5 +134,7 @@ def test_a_plan_says_how_many_of_whom_and_why_they_died() -> None:
     told = plan(many, "send again")
     assert told[0] == "To send again: 7 dead jobs of 7 users (sketch 7)"
     assert (len(told), told[-1]) == (7, "  and 2 other reasons")
+    lost = "  2 with a reply queue that is gone: answer and picture will be lost"
+    assert plan(many[:2], "send again", gone={"replies"})[-1] == lost
     assert "of no operation 1" in plan([letter(Message(b"?", "dead", {"params": "{"}))], "remove")[0]
     assert jobs(1) == "1 dead job"

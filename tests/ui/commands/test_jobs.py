@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import Progress
 from typer.testing import CliRunner
 
+from bus.answers import Answer
 from bus.errors import AnswerTimeout, JobFailed, SetupError
-from bus.messages import Answer
 from bus.problems import Kind, Problem
 from tests.ui.commands.conftest import Overspill
 from ui.cli import app
@@ -32,12 +32,13 @@ def test_a_line_says_where_it_ran_and_how_long() -> None:
 
 def test_a_caption_is_told() -> None:
     answer = ANSWER.model_copy(update={"route": "cloud", "vm": None, "ran_ms": None})
+    answer = answer.model_copy(update={"cost": 0.25})
     result = jobs.success(Path("a.jpg"), Path("a.txt"), answer, "a red circle")
     assert result.words.splitlines() == [
         "a.jpg -> a.txt  (somewhere in the cloud, ? s after waiting 0.01 s)",
         "  a red circle",
     ]
-    assert result.facts["caption"] == "a red circle"
+    assert (result.facts["caption"], result.facts["cost"]) == ("a red circle", 0.25)
 
 
 def test_a_failure_says_why_and_what_to_do() -> None:

@@ -9,7 +9,8 @@ from bus.events import JobEvent, event_message
 from bus.rabbit import Bus
 from bus.topology import EVENTS, shared
 from tests.ui.commands.conftest import Overspill
-from ui.commands.why import event_of, events_of
+from ui.commands import why
+from ui.commands.why import begins_here, event_of, events_of
 
 pytestmark = pytest.mark.broker
 
@@ -71,7 +72,10 @@ async def test_the_beginning_of_an_id_is_enough_where_it_is_one_job_s(overspill:
     assert several.returncode == 1
     assert "2 jobs' ids begin with 012345678; name one by more of it:" in several.stderr
     assert "0123456789abcdef" in several.stderr
-    assert "No trace of job 0123456" in overspill("why", "0123456", url=amqp_url).stderr  # too short for a beginning
+    short = overspill("why", "0123456", url=amqp_url).stderr
+    assert "No trace of job 0123456 in the last 24h" in short
+    assert "As a beginning of one it is too short: 8 characters are needed." in short
+    assert "characters" not in overspill("why", "76543210", url=amqp_url).stderr
 
 
 def test_a_span_that_can_not_be_meant_is_refused_before_anything_is_asked(overspill: Overspill) -> None:
@@ -88,6 +92,30 @@ def test_a_span_before_there_was_a_broker_is_refused_as_plainly(overspill: Overs
 
 async def test_a_year_can_be_looked_back(overspill: Overspill, url: str) -> None:
     assert overspill("why", "j1", "--since", "365d", url=url).returncode == 0
+
+
+async def test_how_far_the_reading_is_is_shown(amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(why, "_A_LOOK", 2)
+    steps = [step("running", f"j{number}") for number in range(5)]
+    await tell(amqp_url, *steps)
+    shown: list[int] = []
+    await events_of("j0", amqp_url, 0, show=shown.append)
+    assert shown[:2] == [steps[1].at_ms, steps[3].at_ms]
+
+
+@pytest.mark.parametrize(
+    ("first", "is_one"),
+    [
+        (step("routed"), True),
+        (step("failed"), True),
+        (step("routed").model_copy(update={"attempt": 2}), False),
+        (step("running"), False),
+        (step("replayed"), False),
+    ],
+    ids=["routed", "refused", "a second attempt", "running", "sent again"],
+)
+def test_a_story_that_begins_in_the_last_minutes_needs_no_more_reading(first: JobEvent, is_one: bool) -> None:
+    assert begins_here(first) is is_one
 
 
 def test_only_a_step_of_the_very_job_counts() -> None:

@@ -95,6 +95,21 @@ def test_a_job_that_has_not_ended_says_so() -> None:
     assert headline([step("failed")]) == "Job j1 of anna: sketch, failed"
 
 
+def test_time_counts_from_the_arrival_which_is_before_the_first_thing_told() -> None:
+    told = [
+        step("routed", vm="vm1", route="vm", waited_ms=470),
+        step("running", 0.01, vm="vm1", route="vm", waited_ms=480),
+        step("done", 0.17, vm="vm1", route="vm", waited_ms=480, ran_ms=150),
+    ]
+    assert render(told).plain.splitlines() == [
+        "Job j1 of anna: sketch, done after 0.64 s",
+        "   +0.47 s  routed    to vm1, waited 0.47 s",
+        "   +0.48 s  running   on vm1, waited 0.48 s",
+        "   +0.64 s  done      on vm1, waited 0.48 s, ran 0.15 s",
+    ]
+    assert headline(told[2:]) == "Job j1 of anna: sketch, done after 0.63 s"  # all else is gone from the history
+
+
 def test_clocks_that_differ_are_shown_as_they_are() -> None:
     assert "-0.20 s  running" in render([step("routed", 1), step("running", 0.8)]).plain
 

@@ -45,6 +45,13 @@ def test_eighty_cells_hold_each_row_on_a_line() -> None:
     assert len(rows) == 3  # and the waiting
 
 
+def test_a_threshold_that_the_policy_does_not_look_at_is_told() -> None:
+    assert "! The policy predictive looks at no threshold of CPU: that changes nothing." in shown(
+        of(WhatIf(policy="predictive", cpu_threshold=60.0))
+    )
+    assert "looks at no" not in shown(of(WhatIf(cpu_threshold=60.0, ram_threshold=80.0)))
+
+
 def test_without_a_question_there_is_nothing_to_compare() -> None:
     told = of(WhatIf())
     assert [name for name, _ in told.columns] == ["recorded", "played unchanged"]

@@ -169,4 +169,5 @@ def test_as_json_terminal_and_log_have_the_same_objects(tmp_path: Path) -> None:
         say("up", "stopped")
 
     assert [json.loads(line)["process"] for line in terminal] == ["vm1", "up"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", json.loads(terminal[1])["time"])
     assert log.read_text().splitlines() == terminal

@@ -63,7 +63,8 @@ async def test_the_past_is_written_oldest_first_and_what_is_no_event_is_named_on
         await tail(amqp_url, ALL, Looks(line, said.append), follow=False)
         assert os.read(read, 1000) == b"j1 routed\nj1 done\n"
         os.close(read)
-    assert said == ["What came under job.odd.sketch is no event of overspill's: passed over."]
+    assert len(said) == 1
+    assert said[0].startswith("What came under 'job.odd.sketch' is no event of overspill's, and passed over: ")
 
 
 @pytest.mark.broker
@@ -103,11 +104,3 @@ def test_how_the_listening_goes_is_said() -> None:
         "About 70 events, of all kinds, were removed from the history before they were read.",
         "Connected again: going on with the next event.",
     ]
-
-
-def test_of_keys_that_bear_no_events_a_hundred_are_named() -> None:
-    said: list[str] = []
-    told: set[str] = set()
-    for number in range(200):
-        listening._tell_once(told, f"job.{number}", said.append)
-    assert len(said) == len(told) == 100

@@ -111,14 +111,14 @@ async def test_vms_appear_keys_are_heeded_and_the_terminal_is_as_before(terminal
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_to_end_restores_the_terminal(terminal: Terminal, number: signal.Signals) -> None:
-    await terminal.until("none is heard")
+    await terminal.until("listening for them")
     terminal.process.send_signal(number)
     assert await terminal.end() == 0
     assert terminal.is_restored
 
 
 async def test_a_terminal_that_stands_still_keeps_it_from_nothing(terminal: Terminal) -> None:
-    await terminal.until("none is heard")
+    await terminal.until("listening for them")
     await asyncio.to_thread(terminal.fill)
     terminal.process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(terminal.process.wait, 30) == 0
@@ -135,7 +135,7 @@ async def test_a_terminal_that_goes_on_shows_whole_frames_and_the_end(terminal: 
 
 
 async def test_a_stop_gives_the_terminal_back_until_it_goes_on(terminal: Terminal) -> None:
-    await terminal.until("none is heard")
+    await terminal.until("listening for them")
     terminal.process.send_signal(signal.SIGTSTP)
     await terminal.until(r"\x1b\[\?25h\x1b\[\?1049l")
     _, status = await asyncio.to_thread(os.waitpid, terminal.process.pid, os.WUNTRACED)

@@ -44,7 +44,7 @@ def test_the_usual_terminal() -> None:
         "VM by trouble  state                   CPU   RAM   run   beat",
         "vm1            ready       ████│█···· !55%   35%   1/2  0.50s",
         "vm2            ready       █···│·····  12%   35%   0/2  0.50s",
-        "Waiting lanes 12  overflow 1  dead 3  parked 2  unanswered 0",
+        "Waiting lanes 12  overflow 1  dead 3  parked 2  unanswered 0  longest 07: 8, 00…",
         "In line anna 812 (20m04s), b\N{REPLACEMENT CHARACTER} 3 (4.20s)",
         "jobs/s             place  in 10s out10s failed    p50    p95  q p50  q p95",
         "all                          2.0    2.1      1  0.59s  0.68s  0.10s  0.10s",

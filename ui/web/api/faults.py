@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -10,9 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
+from starlette.types import Scope
 
-from bus.errors import OverspillError, ProblemError
+from bus.errors import Disconnected, OverspillError, ProblemError
 from bus.problems import PROBLEM_JSON, Kind, Problem
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,10 @@ def problem_of(error: Exception) -> Problem:
         return _invalid(error.errors()[0])
     if isinstance(error, HTTPException):
         return Problem.of(_KINDS.get(error.status_code, Kind.BAD_REQUEST), str(error.detail))
+    if isinstance(error, Disconnected):
+        detail = "The connection to the broker was lost: whether it was done is not known."
+        remedy = "Look whether it was done, before you ask again."
+        return Problem.of(Kind.NOT_READY, detail, remedy=remedy, retry_after_s=5)
     return Problem.of(Kind.NOT_READY, "Something behind this does not answer; the log tells what.", retry_after_s=5)
 
 
@@ -76,7 +81,8 @@ def add_handlers(app: FastAPI) -> None:
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    headers = {"allow": _allowed(request)} if isinstance(error, HTTPException) and error.status_code == 405 else None
+    is_method = isinstance(error, HTTPException) and error.status_code == 405
+    headers = {"allow": allowed(request.app.router.routes, request.scope)} if is_method else None
     return problem_response(problem_of(error), headers)
 
 
@@ -94,10 +100,11 @@ async def _on_surprise(_request: Request, _error: Exception) -> Response:
     return problem_response(Problem.of(Kind.SURPRISE, "Nobody thought of this; the log tells what it was."))
 
 
-def _allowed(request: Request) -> str:
-    """Every method of the path: the router itself looks no further than the first route that matches."""
-    routes = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({method for route in routes for method in getattr(route, "methods", None) or ()}))
+def allowed(routes: Iterable[BaseRoute], scope: Scope) -> str:
+    """Every method of the path: a router itself looks no further than the first route that matches."""
+    found = [route for route in routes if route.matches(scope)[0] is not Match.NONE]
+    methods = {method for route in found for method in getattr(route, "methods", None) or ()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def _invalid(error: Mapping[str, Any]) -> Problem:
@@ -107,5 +114,7 @@ def _invalid(error: Mapping[str, Any]) -> Problem:
     if error["type"] == "json_invalid":
         return Problem.of(Kind.BAD_REQUEST, "The body is not JSON.", remedy="Send a JSON object.")
     said = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        said = "there is no such parameter"
     given = "" if error["type"] == "missing" else f" (given {str(error.get('input'))[:80]!r})"
     return Problem.of(Kind.BAD_FIELD, f"{name}: {said}{given}.", field=name)

@@ -10,8 +10,8 @@ from fastapi import Request
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from bus.messages import JSON
 from bus.problems import Kind, Problem
+from bus.wire import JSON
 from ui.web.api.faults import Gone, problem_response
 from ui.web.api.names import attachment
 from ui.web.api.ranges import has_it, part_of

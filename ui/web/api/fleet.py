@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import FastAPI, Header, Request
 from starlette.responses import Response
 
-from bus.messages import JSON
+from bus.wire import JSON
 from ui.web.api.access import Operator
 from ui.web.api.document import Responses, header
 from ui.web.api.faults import NO_STORE

@@ -7,7 +7,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from bus.errors import BadInput
-from bus.messages import PARAMS_BYTES
+from bus.params import PARAMS_BYTES
 from bus.problems import Kind, Problem
 
 IMAGE: Final = "image"

@@ -36,9 +36,10 @@ async def take(
     """
     if boundary_of(request.headers.get("content-type", "")) is None:
         order_of(person, {**given, **decided})
-    web.people.count_job(person)
     with web.people.upload(person):
         async with web.desk.incoming(person.name, idempotency_key) as picture:
+            if picture.is_kept:  # else it is a job of before, sent again
+                web.people.count_job(person)
             came = await receive(request, picture, most_bytes(web.settings))
             fields = {**given, **came.fields, **decided}
             fields.setdefault("name", came.file_name or "")

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Header, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from bus.messages import JSON, PARAMS_BYTES
+from bus.params import PARAMS_BYTES
 from bus.topology import OPERATIONS
+from bus.wire import JSON
 from ui.web.api import waiting
 from ui.web.api.access import Caller, JobId
 from ui.web.api.document import Responses, binary, header, problems
@@ -22,9 +23,14 @@ from ui.web.api.telling import why_of
 from ui.web.jobs.record import Record, Site, State
 from ui.web.parts import Web
 
+_EXACT: Final = ConfigDict(extra="forbid")
+"""A misspelt parameter is refused: as one that was not given, it would quietly do something else."""
+
 
 class _Fields(BaseModel):
     """What is to be done, as far as the query tells it."""
+
+    model_config = _EXACT
 
     operation: Annotated[str | None, Field(json_schema_extra={"enum": [*OPERATIONS, None]})] = None
     params: str | None = Field(None, max_length=PARAMS_BYTES, description="The operation's parameters: a JSON object.")
@@ -44,6 +50,8 @@ class _Wishes(BaseModel):
 
 class _Filter(BaseModel):
     """Which jobs."""
+
+    model_config = _EXACT
 
     state: State | None = None
     operation: str | None = Field(None, description="Of one operation.")
@@ -137,7 +145,8 @@ class _Jobs:
     async def why(self, person: Caller, job_id: JobId, response: Response) -> Why:
         """Why the job went where it went, from the router's own receipts."""
         response.headers.update(NO_STORE)
-        return why_of(await self._desk.why(person.name, job_id))
+        record = await found(self._desk, person.name, job_id)
+        return why_of(record, await self._desk.why(person.name, job_id))
 
 
 def _job_response(record: Record, status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -7,9 +7,9 @@ from fastapi import FastAPI, Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from bus.attempts import Attempt
 from bus.control import Drain, Operation, Pause
 from bus.errors import ProblemError
-from bus.messages import Attempt
 from bus.problems import Kind, Problem
 from bus.topology import VM_NAME
 from producers.dead_letters import MOST_LISTED, NoSuchLetter, NotReplayable
@@ -19,8 +19,6 @@ from ui.web.api.access import Operator
 from ui.web.api.document import problems
 from ui.web.api.faults import NO_STORE, Gone
 from ui.web.api.schema import Told
-from ui.web.jobs.desk import Desk
-from ui.web.live.live import Live
 from ui.web.parts import Web
 from ui.web.people.person import Person
 
@@ -30,7 +28,10 @@ _VmName = Annotated[str, Path(pattern=VM_NAME, description="The VM's name.")]
 _OperationName = Annotated[Operation, Path(description="The operation.")]
 _LetterId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The letter's id.")]
 _Limit = Annotated[int, Query(ge=1, le=MOST_LISTED, description="How many at the most.")]
-_Force = Annotated[bool, Query(description="Send it again though that was done three times already.")]
+_Force = Annotated[
+    bool,
+    Query(description="Send it again though that was done three times already, or its reply queue is gone."),
+]
 
 
 class Said(Told):
@@ -56,7 +57,7 @@ class LetterTold(Told):
     claimed: bool = Field(description="Whether the picture lies in the blob store.")
     dead_ms: int | None = Field(None, description="When it died.")
     replays: int = Field(description="How often it was sent again.")
-    history: list[Attempt] = Field(description="Its latest attempts, the oldest first.")
+    history: list[Attempt] = Field(description="Its first attempt and the latest ones, the oldest first.")
     refused: str | None = Field(None, description="Why it can't be sent again.")
 
     @classmethod
@@ -74,7 +75,7 @@ class LetterList(Told):
 
 def add_routes(app: FastAPI, web: Web) -> None:
     """Add the routes."""
-    orders, letters = _Orders(web.live), _Letters(web.live, web.desk)
+    orders, letters = _Orders(web), _Letters(web)
     add, told = app.add_api_route, _TOLD
     add("/vms/{name}/drain", orders.drain, methods=["POST"], response_model=Said, **told)
     add("/vms/{name}/resume", orders.use_again, methods=["POST"], response_model=Said, **told)
@@ -93,8 +94,8 @@ _REMOVED: Final = problems(404, 422)
 class _Orders:
     """The routes that steer."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, web: Web) -> None:
+        self._web = web
 
     async def drain(self, person: Operator, name: _VmName) -> Said:
         """Give a VM no more jobs, and take back those it has not begun."""
@@ -113,7 +114,8 @@ class _Orders:
         return await self._give(person, Pause(operation=name, resume=True))
 
     async def _give(self, person: Person, order: Order) -> Said:
-        said = await self._live.orders.give(order)
+        _need_broker(self._web, "nothing was changed")
+        said = await self._web.live.orders.give(order)
         log.warning("%s ordered %s: %s", person.name, order.key, said or "no router answered, the order is kept")
         return Said(said=said)
 
@@ -121,12 +123,13 @@ class _Orders:
 class _Letters:
     """The routes of the dead queue."""
 
-    def __init__(self, live: Live, desk: Desk) -> None:
-        self._letters, self._desk = live.letters, desk
+    def __init__(self, web: Web) -> None:
+        self._web, self._letters, self._desk = web, web.live.letters, web.desk
 
     async def all(self, _person: Operator, response: Response, limit: _Limit = 100) -> LetterList:
         """The first dead jobs, with what became of them; each stays where it is."""
         response.headers.update(NO_STORE)
+        _need_broker(self._web, "the dead jobs lie there")
         found = await self._letters.list(limit)
         return LetterList(letters=[LetterTold.of(letter) for letter in found.letters], more=found.more)
 
@@ -135,6 +138,7 @@ class _Letters:
 
         A job of this page is under way again with it, and ends by its answer.
         """
+        _need_broker(self._web, "nothing was sent")
         try:
             letter = await self._letters.replay(letter_id, by=person.name, force=force, within=self._desk.reopened)
             return LetterTold.of(letter)
@@ -145,10 +149,19 @@ class _Letters:
 
     async def remove(self, person: Operator, letter_id: _LetterId) -> None:
         """Take a dead job out for good, with its picture."""
+        _need_broker(self._web, "nothing was removed")
         try:
             await self._letters.purge(letter_id, by=person.name)
         except NoSuchLetter as error:
             raise Gone(str(error)) from None
 
 
-_INSIST: Final = "Mend what kills it, then send it again with `force=true`; or remove it."
+def _need_broker(web: Web, so: str) -> None:
+    """Raises NOT_READY when the broker is away, which says `so` what did not happen."""
+    if not web.bus.connected:
+        problem = Problem.of(Kind.NOT_READY, f"The broker is away: {so}.", retry_after_s=_AWAY_S)
+        raise ProblemError(problem)
+
+
+_AWAY_S: Final = 5.0
+_INSIST: Final = "Mend that first; or send it again all the same, with `force=true`; or remove it."

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, get_args
 from fastapi import FastAPI, Header, Request
 from starlette.responses import Response
 
-from bus.messages import JSON
+from bus.wire import JSON
 from ui.web.api.access import Caller, JobId
 from ui.web.api.document import Responses, binary, header, problems
 from ui.web.api.faults import Gone

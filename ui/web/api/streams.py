@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from functools import partial
@@ -17,6 +18,8 @@ from ui.web.people.person import NotLoggedIn, Person, TooMany
 
 BEAT_S: Final = 15.0
 """Proxies close what says nothing for half a minute or more."""
+ASK_S: Final = 1.0
+"""How long a silent stream may outlive the login that it belongs to."""
 SEND_S: Final = 30.0
 """Who takes nothing for so long is gone, or as good as gone."""
 MOST_STREAMS: Final = 32
@@ -46,7 +49,7 @@ def still(request: Request, people: People, person: Person) -> Callable[[], Awai
     async def asked() -> bool:
         try:
             return (await people.of(request)) == person
-        except NotLoggedIn:
+        except (NotLoggedIn, sqlite3.Error):  # who can't be looked up just now comes back, and is asked then
             return False
 
     return asked
@@ -55,8 +58,8 @@ def still(request: Request, people: People, person: Person) -> Callable[[], Awai
 class EventStream(Response):
     """The answer that streams `events`, whole events each.
 
-    It ends with them, when `stop` is set, when the caller leaves or takes nothing for long, and at the first heartbeat
-    at which `allowed` says no.
+    It ends with them, when `stop` is set, when the caller leaves or takes nothing for long, and when `allowed` says no:
+    it is asked before each event, and each second besides.
     """
 
     media_type = EVENT_STREAM
@@ -77,7 +80,9 @@ class EventStream(Response):
         """Send the events."""
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            await self._until_one_ends(self._pass_on(send), self._beat(send), gone(receive), self._stopped())
+            await self._until_one_ends(
+                self._pass_on(send), self._beat(send), self._watch(), gone(receive), self._stopped()
+            )
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._at_end()
@@ -98,13 +103,19 @@ class EventStream(Response):
             await _send(send, _BEGIN)
             async with contextlib.aclosing(self._events) as events:
                 async for told in events:
+                    if not await self._allowed():
+                        return
                     await _send(send, told)
 
     async def _beat(self, send: Send) -> None:
         with contextlib.suppress(TimeoutError):
-            while await self._allowed():
+            while True:
                 await asyncio.sleep(BEAT_S)
                 await _send(send, _BEAT)
+
+    async def _watch(self) -> None:
+        while await self._allowed():  # noqa: ASYNC110 (another process may end a login)
+            await asyncio.sleep(ASK_S)
 
     async def _stopped(self) -> None:
         await self._stop.wait()

@@ -7,9 +7,9 @@ import sqlite3
 from functools import partial
 from typing import Final
 
+from bus.answers import Answer
 from bus.blobs import BlobsDown
 from bus.errors import BadInput, OverspillError, SetupError
-from bus.messages import Answer
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from bus.rabbit import Bus, Delivery
 from bus.rabbit.consuming import Consumer

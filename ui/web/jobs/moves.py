@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bus.answers import Answer
 from bus.events import JobEvent
-from bus.messages import Answer
 from bus.problems import Kind, Problem
 from ui.web.jobs.record import Order, Picture, Record, Result, State
 

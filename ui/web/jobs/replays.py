@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
+from bus.answers import Answer
 from bus.clock import now_ms
 from bus.events import JobEvent
-from bus.messages import Answer
 from ui.web.jobs import moves
 from ui.web.jobs.accepting import Whole
 from ui.web.jobs.book import Book

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import warnings
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Final
 from PIL import Image, ImageOps
 
 from bus.problems import Kind, Problem
+from consumers.operations.colour import to_srgb
+from ui.web.jobs.eight_bits import to_8_bits
 from ui.web.jobs.pictures import check_kind
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
@@ -21,8 +24,10 @@ _NICE: Final = 5
 _FIRST_TO_GO: Final = Path("/proc/self/oom_score_adj")
 _QUALITY: Final = 80
 _TILE_SIDES: Final = (322, 323)
-_AS_THEY_ARE: Final = {"L", "RGB", "RGBA", "CMYK"}
-_DEEP: Final = ("I;16", "I", "F")
+_TO_SRGB: Final = {"L", "CMYK", "LAB"}
+"""What browsers would show by the wrong profile, or not at all."""
+_AS_THEY_ARE: Final = {*_TO_SRGB, "RGB", "RGBA"}
+_KEEP_PROFILE: Final = {"P", "PA", "RGB", "RGBA", "YCbCr"}
 
 # The header's size is checked below, for every picture; Pillow's own limit would only warn at first.
 Image.MAX_IMAGE_PIXELS = None
@@ -56,7 +61,9 @@ def serve(connection: Connection) -> None:
 def attempt(task: Task) -> Problem | None:
     """Do one task; returns why it can't be done: BROKEN_IMAGE, or OUT_OF_MEMORY."""
     try:
-        shrink(task)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of strangers' pictures there is always something to say
+            shrink(task)
     except MemoryError:
         detail = "A preview of it takes more memory than there is for one."
         return Problem.of(Kind.OUT_OF_MEMORY, detail, remedy="Open the picture itself.")
@@ -79,7 +86,7 @@ def shrink(task: Task) -> None:
     with Image.open(task.source, formats=FORMATS) as image:
         _check(image, task)
         smaller = _small(image, task.side)
-        profile = image.info.get("icc_profile") if smaller.mode in {"RGB", "RGBA"} and image.mode != "CMYK" else None
+        profile = image.info.get("icc_profile") if image.mode in _KEEP_PROFILE else None
     task.target.parent.mkdir(mode=0o700, exist_ok=True)
     smaller.save(task.aside, "WEBP", quality=_QUALITY, method=2, icc_profile=profile or b"")
     task.aside.rename(task.target)
@@ -106,13 +113,12 @@ def _small(image: Image.Image, side: int) -> Image.Image:
     if plain is not image and orientation is not None:
         plain.getexif()[0x0112] = orientation
     upright = ImageOps.exif_transpose(plain)
-    return upright.convert("RGB") if upright.mode == "CMYK" else upright
+    return to_srgb(upright, image.info.get("icc_profile")) if upright.mode in _TO_SRGB else upright
 
 
 def _plain(image: Image.Image) -> Image.Image:
     """In a mode that can be scaled smoothly."""
-    if image.mode.startswith(_DEEP):
-        return image.convert("I").point(lambda value: value / 256).convert("L")
-    if image.mode in _AS_THEY_ARE and "transparency" not in image.info:
-        return image
+    shallow = to_8_bits(image)
+    if shallow.mode in _AS_THEY_ARE and "transparency" not in image.info:
+        return shallow
     return image.convert("RGBA" if image.has_transparency_data else "RGB")

@@ -70,8 +70,9 @@ class Board:
 
     def _beat(self, beat: Heartbeat, now: float) -> bool:
         changes = self._heard.hear(beat, now)
-        if self._heard.fleet.views(now)[beat.vm].session != beat.session:
-            return bool(changes)  # of another machine with the same name, that is not believed
+        view = self._heard.fleet.views(now).get(beat.vm)
+        if view is None or view.session != beat.session:
+            return bool(changes)  # one VM more than are known, or another machine of the same name: not believed
         before = self._beats.get(beat.vm)
         self._beats[beat.vm] = beat
         return bool(changes) or (before is not None and abs(beat.cpu_percent - before.cpu_percent) >= JUMP)

@@ -8,11 +8,11 @@ from contextlib import aclosing, suppress
 from typing import Final
 
 from bus.clock import now_ms
-from bus.errors import BadInput, BusError
-from bus.events import read_event
+from bus.errors import BusError
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.settings import Settings
 from bus.topology import EVENTS, EVENTS_HISTORY
+from telemetry.garbage import EventReader
 from ui.fleet.heard import BINDINGS
 from ui.web.live.board import Board
 from ui.web.live.columns import Columns
@@ -37,6 +37,7 @@ class Feed:
     def __init__(self, bus: Bus, settings: Settings, tell: Callable[[Sample], None]) -> None:
         self._bus, self._settings, self._tell = bus, settings, tell
         self._board = Board(settings)
+        self._events = EventReader(log.warning)
         self.columns = Columns()
         self.complete = False
         """Whether the time before the start has been read."""
@@ -82,12 +83,9 @@ class Feed:
             log.error("the fleet is not told any more", exc_info=task.exception())
 
     def _hear(self, delivery: Delivery) -> None:
-        try:
-            event = read_event(delivery.message.body)
-        except BadInput as error:
-            log.info("passing over garbage on %.80s: %s", delivery.message.routing_key, error.problem.detail)
-            return
-        if self._board.hear(event, time.monotonic()):
+        now = time.monotonic()
+        event = self._events.read(delivery.message, now)
+        if event is not None and self._board.hear(event, now):
             self._hurry.set()
 
     # -- time
@@ -164,8 +162,8 @@ class Feed:
         number = 0
         async with aclosing(self._bus.replay(EVENTS_HISTORY, since_ms, wanted)) as messages:
             async for message in messages:
-                with suppress(BadInput):
-                    past.tell(read_event(message.body))
+                if (event := self._events.read(message, time.monotonic())) is not None:
+                    past.tell(event)
                 number += 1
                 if past.over:
                     return

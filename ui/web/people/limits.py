@@ -4,7 +4,7 @@ Times are seconds of any one clock that never goes back. Every table here is bou
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final, Generic, TypeVar
 
 MINUTE_S: Final = 60.0
@@ -156,8 +156,9 @@ class Tries:
 class Logins:
     """How soon a login may be tried again: by address, and by name from wherever it is tried.
 
-    Guessing one account's password from many addresses is slowed by the name. So that nobody can keep its owner out by
-    wrong tries, an address from which that name has logged in before waits for its own tries alone.
+    Guessing one account's password from many addresses is slowed by the name, guessing at one address by the address.
+    So that nobody can keep an owner out by wrong tries, an address from which that name has logged in before waits for
+    the wrong tries of that name there, and for no others; nor do these count for anybody else.
     """
 
     def __init__(self, most_keys: int = MOST_KEYS) -> None:
@@ -168,18 +169,25 @@ class Logins:
 
     def begin(self, name: str, address: str, now: float) -> float:
         """A try begins: 0, or the seconds to wait before it may; then it does not count."""
-        known = (self._known.get((name, address)) or now) > now
-        by_name = (name, address) if known else name
-        wait_s = max(self._by_address.wait_s(address, now), self._by_name.wait_s(by_name, now))
-        wait_s = wait_s or self._rate.take(address, now)
+        if self._is_known(name, address, now):
+            return self._begin([(self._by_name, (name, address))], (name, address), now)
+        return self._begin([(self._by_address, address), (self._by_name, name)], address, now)
+
+    def _begin(self, tables: Sequence[tuple[Tries, Hashable]], rated: Hashable, now: float) -> float:
+        wait_s = max(tries.wait_s(key, now) for tries, key in tables) or self._rate.take(rated, now)
         if not wait_s:
-            self._by_address.began(address, now)
-            self._by_name.began(by_name, now)
+            for tries, key in tables:
+                tries.began(key, now)
         return wait_s
 
     def succeeded(self, name: str, address: str, now: float) -> None:
         """That try was right."""
-        self._by_address.succeeded(address)
+        if not self._is_known(name, address, now):
+            # Who logs in here daily says nothing of whoever else tries here: that would buy them new guesses.
+            self._by_address.succeeded(address)
         self._by_name.succeeded(name)
         self._by_name.succeeded((name, address))
         self._known.put((name, address), now + _KNOWN_S, now)
+
+    def _is_known(self, name: str, address: str, now: float) -> bool:
+        return (self._known.get((name, address)) or now) > now

@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bus.errors import BadInput, ProblemError
-from bus.messages import JSON
 from bus.problems import Kind, Problem
+from bus.wire import JSON
 from ui.web.api.faults import problem_response
 from ui.web.people.next_page import HOME, next_page
 from ui.web.people.people import People

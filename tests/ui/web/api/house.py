@@ -13,14 +13,16 @@ from typing import Any, TypeVar
 import httpx
 from argon2.profiles import CHEAPEST
 
+from bus.answers import Answer
 from bus.clock import now_ms
 from bus.events import JobEvent, event_message
-from bus.messages import JSON, Answer, Job
+from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Delivery
 from bus.replies import send_answer
 from bus.settings import Settings
 from bus.topology import EVENTS, LANES, lane, shared
+from bus.wire import JSON
 from ui.web.application import guarded, routes
 from ui.web.parts import Web, connected, running
 from ui.web.people import accounts

@@ -29,7 +29,7 @@ def test_nothing_that_is_sent_is_answered_with_a_surprise(house: House, tmp_path
         [
             *(Path(sys.executable).with_name("schemathesis"), "run", f"{house.url}/api/v1/openapi.json"),
             *("--url", f"{house.url}/api/v1", "-H", f"Authorization: Bearer {token}"),
-            *("--checks", ",".join(CHECKS), "--exclude-path-regex", LEFT_OUT, "--phases", "examples,fuzzing"),
+            *("--checks", ",".join(CHECKS), "--exclude-path-regex", LEFT_OUT, "--phases", "examples,coverage,fuzzing"),
             *("--max-examples", "4", "--max-time", "25", "--suppress-health-check", "all", "--warnings", "off"),
             *("--generation-database", "none", "--no-color"),
         ],
@@ -69,4 +69,4 @@ def test_what_is_not_there_is_said_as_a_problem(anna: httpx.Client) -> None:
         answer = anna.request(method, f"/api/v1{path}")
         assert answer.status_code == status
         assert answer.headers["content-type"] == "application/problem+json"
-    assert anna.put("/api/v1/jobs").headers["allow"] == "GET, POST"
+    assert anna.put("/api/v1/jobs").headers["allow"] == "GET, HEAD, POST"

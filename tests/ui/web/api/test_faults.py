@@ -4,7 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from bus.errors import Disconnected
+from bus.errors import BusError, Disconnected
 from bus.problems import Kind, Problem
 from ui.web.api.faults import Gone, add_handlers, problem_response
 
@@ -20,13 +20,16 @@ async def asked(method: str, path: str, body: bytes = b"") -> httpx.Response:
     async def trouble() -> None:
         raise Disconnected("no connection to amqp://user:secret@broker")
 
+    async def behind() -> None:
+        raise BusError("it is full of secrets")
+
     async def surprise() -> None:
         raise RuntimeError("secret")
 
     async def number(n: int) -> int:
         return n
 
-    for endpoint in (gone, trouble, surprise):
+    for endpoint in (gone, trouble, behind, surprise):
         app.add_api_route(f"/{endpoint.__name__}", endpoint, methods=["GET"])
     app.add_api_route("/number/{n}", number, methods=["GET"])
     app.add_api_route("/number/{n}", number, methods=["DELETE"])
@@ -43,6 +46,7 @@ async def asked(method: str, path: str, body: bytes = b"") -> httpx.Response:
         ("POST", "/number/1", 405, "bad-method"),
         ("GET", "/number/one", 422, "bad-field"),
         ("GET", "/trouble", 503, "not-ready"),
+        ("GET", "/behind", 503, "not-ready"),
         ("GET", "/surprise", 500, "surprise"),
     ],
 )
@@ -59,7 +63,13 @@ async def test_every_error_is_a_problem(method: str, path: str, status: int, slu
 
 
 async def test_a_wrong_method_is_told_all_right_ones() -> None:
-    assert (await asked("POST", "/number/1")).headers["allow"] == "DELETE, GET"
+    assert (await asked("POST", "/number/1")).headers["allow"] == "DELETE, GET, HEAD"
+
+
+async def test_what_was_lost_on_its_way_may_have_been_done() -> None:
+    problem = (await asked("GET", "/trouble")).json()
+    assert "not known" in problem["detail"]
+    assert "before you ask again" in problem["remedy"]
 
 
 async def test_a_wrong_field_is_named() -> None:

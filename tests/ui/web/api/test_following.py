@@ -10,6 +10,7 @@ import pytest
 
 from tests.ui.web.api.asking import ended, submit
 from tests.ui.web.api.house import House
+from ui.web.people.person import Person
 
 
 class Event(NamedTuple):
@@ -113,6 +114,26 @@ def test_a_job_that_is_removed_is_heard_of(anna: httpx.Client) -> None:
         anna.delete(job["url"])
         removed = next(heard)
     assert (removed.kind, removed.data) == ("removed", {"id": job["id"]})
+
+
+def test_a_revoked_token_hears_nothing_more(house: House, anna: httpx.Client) -> None:
+    name = anna.get("/api/v1/me").json()["name"]
+    person = Person(name, "user", "session")
+    revoked, secret = house.do(house.web.people.add_token(person, "revoked"))
+    with house.client(secret) as program, stream(program, "/api/v1/events") as heard:
+        first = submit(anna).json()
+        assert next(heard).data["id"] == first["id"]
+        until_the_end(heard)
+        assert house.do(house.web.people.remove_token(person, revoked.id))
+        submit(anna)
+        assert list(heard) == []
+
+
+def test_the_head_of_a_stream_ends(anna: httpx.Client) -> None:
+    for _ in range(40):
+        assert anna.head("/api/v1/events").headers["content-type"].startswith("text/event-stream")
+    job = submit(anna).json()
+    assert anna.head(job["url"]).status_code == 200
 
 
 @pytest.mark.parametrize("number", ["-1", "x", "9" * 30])

@@ -28,6 +28,7 @@ class Page:
         self.people = self.desk = self
         self.steps: list[str] = []
         self.is_left = False
+        self.is_kept = True
         self.key: str | None = None
 
     def count_job(self, _person: Person) -> None:
@@ -80,7 +81,7 @@ async def taken(page: Page, sent: httpx.Request, given: dict[str, str], **more: 
 async def test_a_raw_picture() -> None:
     page = Page()
     order = await taken(page, httpx.Request("POST", "http://p", content=b"picture"), {"operation": "sketch"})
-    assert page.steps == ["counted", "begun", "picture", "known", "accepted", "ended"]
+    assert page.steps == ["begun", "counted", "picture", "known", "accepted", "ended"]
     assert (order.user, order.operation, order.name) == ("anna", "sketch", "")
 
 
@@ -94,6 +95,13 @@ async def test_the_words_of_a_form_and_of_a_path() -> None:
     decided = await taken(page, form, {}, decided={"operation": "sketch"}, idempotency_key="k")
     assert (decided.operation, decided.idempotency_key) == ("sketch", "k")
     assert page.key == "k"
+
+
+async def test_a_job_that_is_sent_again_is_no_further_one() -> None:
+    page = Page()
+    page.is_kept = False
+    await taken(page, httpx.Request("POST", "http://p", content=b"picture"), {"operation": "sketch"})
+    assert page.steps == ["begun", "picture", "known", "accepted", "ended"]
 
 
 @pytest.mark.parametrize(("told", "known"), [(TRACE, TRACE), ("garbage", None), ("", None)])

@@ -10,6 +10,7 @@ import pytest
 
 from tests.ui.web.api.asking import PHOTO, ended, submit
 from tests.ui.web.api.house import CAPTION, RESULT, House
+from ui.web.people.limits import Rate
 
 WAIT = {"prefer": "wait=20"}
 SOME_ID = "0" * 32
@@ -78,7 +79,9 @@ def test_who_waited_in_vain_has_the_job(slow: House, anna: httpx.Client) -> None
     assert waited.json()["id"] == waited.headers["x-overspill-job"]
 
 
-def test_the_same_request_under_the_same_key_is_the_same_job(anna: httpx.Client, ben: httpx.Client) -> None:
+def test_the_same_request_under_the_same_key_is_the_same_job(
+    house: House, anna: httpx.Client, ben: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key = {"idempotency-key": "once"}
     first = submit(anna, headers=key)
     again = submit(anna, headers=key)
@@ -86,6 +89,12 @@ def test_the_same_request_under_the_same_key_is_the_same_job(anna: httpx.Client,
     assert (first.status_code, again.status_code) == (202, 200)
     assert first.json()["id"] == again.json()["id"]
     assert submit(ben, headers=key).json()["id"] != first.json()["id"]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.web.people, "_jobs", Rate(1))
+        assert submit(anna).status_code == 202
+        assert submit(anna).status_code == 429
+        assert submit(anna, headers=key).json()["id"] == first.json()["id"]
 
     other = submit(anna, operation="caption", headers=key)
     assert (other.status_code, other.json()["type"]) == (422, "urn:overspill:problem:key-reused")
@@ -141,7 +150,8 @@ def test_why_it_went_there(anna: httpx.Client) -> None:
     job = ended(anna, submit(anna).json()["id"])
     why = anna.get(f"{job['url']}/why").json()
     assert why["receipt"]["vm"] == "vm1"
-    assert [event["state"] for event in why["events"]] == ["routed"]
+    # Nobody tells the end but the answer itself.
+    assert [event["state"] for event in why["events"]] == ["routed", "done"]
     assert any("vm1" in line for line in why["lines"])
 
 
@@ -201,6 +211,16 @@ def test_what_can_not_be_taken_says_why(anna: httpx.Client, given: dict[str, Any
     problem = answer.json()
     assert (problem["status"], problem.get("field")) == (status, field)
     assert problem["remedy"]
+    assert anna.get("/api/v1/jobs").json()["jobs"] == []
+
+
+@pytest.mark.parametrize(("method", "name"), [("POST", "prams"), ("GET", "stat")])
+def test_a_misspelt_parameter_is_not_passed_over(anna: httpx.Client, method: str, name: str) -> None:
+    answer = anna.request(method, "/api/v1/jobs", params={"operation": "sketch", name: "{}"}, content=PHOTO)
+    problem = answer.json()
+    assert (answer.status_code, problem["field"]) == (422, name)
+    assert problem["detail"] == f"{name}: there is no such parameter (given '{{}}')."
+    assert problem["remedy"] == "Correct the named field and send it again."
     assert anna.get("/api/v1/jobs").json()["jobs"] == []
 
 

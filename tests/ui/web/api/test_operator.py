@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,8 +11,8 @@ import pytest
 from bus.messages import Message
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.replies import bury
-from bus.topology import CONTROL_ROUTER, DEFAULT_EXCHANGE
-from tests.ui.web.api.house import RESULT, House
+from bus.topology import CONTROL_ROUTER, DEFAULT_EXCHANGE, Queue, Topology
+from tests.ui.web.api.house import AWAY, RESULT, House, open_house
 
 pytestmark = pytest.mark.broker
 
@@ -46,6 +47,7 @@ def router(house: House) -> Iterator[None]:
 @pytest.fixture
 def letter(house: House, operator: httpx.Client) -> Iterator[dict[str, object]]:
     """A dead job, the only one."""
+    house.do(house.web.bus.declare(Topology(queues=(Queue("replies"),))))  # somebody waits there
     message = Message(b"picture", "sketch", {"user": "anna", "attempt": 3}, message_id="cup", reply_to="replies")
     house.do(_buried(house, message))
     (letter,) = operator.get("/api/v1/dead").json()["letters"]
@@ -104,6 +106,24 @@ def test_what_is_no_job_is_not_sent_again(house: House, operator: httpx.Client) 
     refused = operator.post(f"/api/v1/dead/{letter['id']}/replay")
     assert (refused.status_code, "not an operation" in refused.json()["detail"]) == (409, True)
     assert operator.delete(f"/api/v1/dead/{letter['id']}").status_code == 204
+
+
+def test_without_the_broker_nothing_is_done_and_that_is_said(tmp_path: Path) -> None:
+    orders = [("POST", "/vms/vm1/drain"), ("POST", "/operations/sketch/pause")]
+    letters = [("GET", "/dead"), ("POST", f"/dead/{'0' * 32}/replay"), ("DELETE", f"/dead/{'0' * 32}")]
+    with open_house(f"amqp://{AWAY}", tmp_path) as away, away.client(away.token("olga", "operator")) as olga:
+        for method, path in (*orders, *letters):
+            refused = olga.request(method, f"/api/v1{path}")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+            assert refused.json()["detail"].startswith("The broker is away: ")
+
+
+def test_what_nobody_waits_for_is_sent_again_by_who_insists(house: House, operator: httpx.Client) -> None:
+    house.do(_buried(house, Message(b"picture", "sketch", {"user": "anna"}, message_id="cup", reply_to="anna.left")))
+    (letter,) = operator.get("/api/v1/dead").json()["letters"]
+    refused = operator.post(f"/api/v1/dead/{letter['id']}/replay")
+    assert (refused.status_code, "the reply queue anna.left is gone" in refused.json()["detail"]) == (409, True)
+    assert operator.post(f"/api/v1/dead/{letter['id']}/replay?force=true").json()["job"] == "cup"
 
 
 def test_only_operators_may(anna: httpx.Client) -> None:

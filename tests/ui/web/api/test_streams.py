@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -84,16 +84,46 @@ async def test_it_ends_when_the_process_stops() -> None:
     assert wire.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
-async def test_it_says_that_it_is_alive_while_its_caller_may_hear(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_says_that_it_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "BEAT_S", 0.001)
-    answers: Iterator[bool] = iter([True, True, True, False])
+    wire = Wire()
+    task = await run(wire, endless())
+    while wire.body.count(b":\n\n") < 3:  # noqa: ASYNC110 (a beat at a time)
+        await asyncio.sleep(0)
+    wire.left.set()
+    await asyncio.wait_for(task, 5)
+
+
+async def test_it_ends_soon_after_its_caller_may_hear_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "ASK_S", 0.001)
+    wire, may = Wire(), [True]
 
     async def allowed() -> bool:
-        return next(answers)
+        return may[0]
 
-    wire = Wire()
-    await asyncio.wait_for(await run(wire, endless(), allowed=allowed), 5)
-    assert wire.body.count(b":\n\n") == 3
+    task = await run(wire, endless(), allowed=allowed)
+    may[0] = False
+    await asyncio.wait_for(task, 5)
+    assert wire.sent[-1]["more_body"] is False
+
+
+async def test_who_may_hear_no_more_is_told_nothing_more() -> None:
+    wire, may, more = Wire(), [True], asyncio.Event()
+
+    async def allowed() -> bool:
+        return may[0]
+
+    async def source() -> AsyncGenerator[bytes, None]:
+        yield event("job", "{}", 1)
+        await more.wait()
+        yield event("job", "{}", 2)
+
+    task = await run(wire, source(), allowed=allowed)
+    may[0] = False
+    more.set()
+    await asyncio.wait_for(task, 5)
+    assert b"id: 1" in wire.body
+    assert b"id: 2" not in wire.body
 
 
 async def test_it_ends_when_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from bus.answers import Answer
 from bus.blobs import Blobs
-from bus.messages import Answer
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from producers.client.store import Store
 from tests.bus.rabbit.foreign import Foreign, eventually

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bus.answers import Answer
 from bus.blobs import Blobs
 from bus.errors import BadInput, SetupError
 from bus.events import event_message
-from bus.messages import Answer, Job
+from bus.messages import Job
 from bus.problems import PROBLEM_JSON
 from bus.topology import EVENTS
 from tests.bus.rabbit.foreign import Foreign, eventually, network

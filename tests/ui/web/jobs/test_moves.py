@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.answers import Answer
 from bus.events import JobState
-from bus.messages import Answer
 from bus.problems import PROBLEM_JSON, Kind, Problem
 from tests.ui.web.jobs.office import NOW, order, record, step
 from ui.web.jobs import moves

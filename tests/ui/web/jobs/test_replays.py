@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from bus.answers import Answer
 from bus.events import JobEvent, event_message
-from bus.messages import Answer, Job
+from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus
 from bus.replies import bury

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bus.messages import Answer, Job
+from bus.answers import Answer
+from bus.messages import Job
 from tests.bus.rabbit.foreign import eventually
 from tests.loglines import logged
 from tests.producers.client.responder import Responder

@@ -4,10 +4,11 @@ import multiprocessing
 import pickle
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tests.ui.web.jobs.office import picture
 from ui.web.jobs.shrinking import MAX_JPEG_SCANS, Task, attempt, serve
@@ -65,9 +66,9 @@ def test_transparency_is_kept(tmp_path: Path) -> None:
     assert made(tmp_path, saved(palette, "PNG", transparency=1)).getchannel("A").getextrema() == (0, 0)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "CMYK", "F"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "I;16", "CMYK", "LAB", "F"])
 def test_every_mode_becomes_one_that_browsers_show(tmp_path: Path, mode: str) -> None:
-    kind = "TIFF" if mode in {"CMYK", "F"} else "PNG"
+    kind = "TIFF" if mode in {"CMYK", "LAB", "F"} else "PNG"
     small = made(tmp_path, saved(Image.new(mode, (300, 200)), kind))
     assert (small.size, small.mode in {"RGB", "RGBA"}) == ((100, 67), True)
 
@@ -83,6 +84,33 @@ def test_it_is_upright(tmp_path: Path, kind: str) -> None:
 
 def test_a_profile_goes_along(tmp_path: Path) -> None:
     assert made(tmp_path, picture(200, "JPEG", icc_profile=b"profile" * 30)).info["icc_profile"] == b"profile" * 30
+
+
+@pytest.mark.parametrize(("mode", "top"), [("F", 1.0), ("F", 255.0), ("I", 65535), ("I", 1 << 30)])
+def test_deep_samples_are_seen_in_all_their_range(tmp_path: Path, mode: str, top: float) -> None:
+    deep = Image.new(mode, (300, 300), 0)
+    deep.paste(top, (0, 0, 150, 300))
+    small = made(tmp_path, saved(deep, "TIFF")).convert("L")
+    assert [small.getpixel((x, 50)) for x in (20, 80)] == pytest.approx([255, 0], abs=2)
+
+
+def test_what_is_not_rgb_is_shown_by_its_own_profile(tmp_path: Path) -> None:
+    lab = ImageCms.createProfile("LAB")
+    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), lab, "RGB", "LAB")
+    violet = ImageCms.applyTransform(Image.new("RGB", (300, 300), (120, 60, 200)), to_lab)
+    assert violet is not None
+    small = made(tmp_path, saved(violet, "TIFF", icc_profile=ImageCms.ImageCmsProfile(lab).tobytes()))
+    assert small.getpixel((50, 50)) == pytest.approx((120, 60, 200), abs=4)
+    assert "icc_profile" not in small.info
+
+
+def test_what_a_parser_grumbles_about_is_not_said(tmp_path: Path) -> None:
+    wanted = task(tmp_path, saved(Image.new("P", (4, 4)), "PNG", transparency=b"\0\1\2"))
+    wanted.source.write_bytes(picture(300, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff"))
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        assert attempt(wanted) is None
+    assert heard == []
 
 
 def test_what_is_refused_or_broken_says_why(tmp_path: Path) -> None:

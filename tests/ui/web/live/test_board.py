@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from bus.events import BridgeStatus, Heartbeat, JobEvent, RouterStatus, UserBacklog
 from bus.settings import Settings
 from ui.web.live.board import Board
@@ -150,6 +152,13 @@ def test_of_two_machines_with_one_name_the_one_that_is_believed_is_shown() -> No
     board = board_of(beat_of(started_ms=5, cpu_percent=10))
     assert not board.hear(beat_of(session="old", started_ms=1, cpu_percent=90), 10.1)
     assert sample_of(board).vms["vm1"].cpu == 10
+
+
+def test_one_vm_more_than_are_known_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry.fleet.MOST_VMS", 1)
+    board = board_of(beat_of("vm1"), beat_of("forged"))
+    assert sample_of(board).vms.keys() == {"vm1"}
+    assert [name for name in board.row(10.5, DEPTHS) if "forged" in name] == []
 
 
 def test_news_that_should_not_wait() -> None:

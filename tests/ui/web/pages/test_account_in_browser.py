@@ -149,6 +149,7 @@ def test_an_account_from_its_tokens_to_the_last_login(site: Site, chromium: Brow
         accessible(page)
         log_in(page, "berta")
 
+        expect(page.get_by_text("change webhooks, change the password or end logins.")).to_be_visible()
         page.get_by_label("What it is for").fill("nightly batch")
         page.get_by_role("button", name="Make a token").click()
         token = page.get_by_role("group", name="Your new token.").locator("code").inner_text()
@@ -183,3 +184,17 @@ def test_an_account_from_its_tokens_to_the_last_login(site: Site, chromium: Brow
         page.goto(f"{site.url}/account")
         expect(page).to_have_url(f"{site.url}/login?next=/account")
         assert faults == []
+
+
+def test_a_login_that_has_ended_is_not_called_a_wrong_password(site: Site, chromium: Browser) -> None:
+    site.add("carla")
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{site.url}/login?next=/account")
+        log_in(page, "carla")
+        page.get_by_label("The one you have").fill(PASSWORD)
+        page.get_by_label("The new one").fill("a donkey of another colour")
+        context.clear_cookies()
+        page.get_by_role("button", name="Change", exact=True).click()
+        expect(page.get_by_text("You are logged out. Nothing was changed.")).to_be_visible()
+        expect(page.get_by_role("link", name="Log in again")).to_be_visible()

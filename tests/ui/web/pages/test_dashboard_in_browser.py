@@ -191,6 +191,8 @@ def test_dead_letters_are_replayed_and_removed(site: Site, page: Page) -> None:
     site.fleet.bury("the broker had no room", replays=1)
     expect(letters).to_contain_text("replayed 1 time")
     letters.get_by_role("button", name="Replay").click()
+    expect(page.locator("#toasts")).to_contain_text("the reply queue anna.has.gone is gone")
+    letters.get_by_text("Replay anyway").click()
     expect(page.locator("#toasts")).to_contain_text("Replayed")
     expect(letters).to_contain_text("None. Every job has had its answer.")
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.needed import need_package
 from tests.ui.web.pages.studio import CAT, CUP, ROCKET, Studio, violations
-from tests.ui.web.pages.work import card, cards, choose, start
+from tests.ui.web.pages.work import card, cards, choose, jpeg, start
 
 need_package("nicegui", "page")
 need_package("cv2", "vm")
@@ -19,7 +19,7 @@ expect.set_options(timeout=20_000)
 
 
 def test_an_upload_that_is_refused_says_why_in_its_card(page: Page) -> None:
-    choose(page, {"name": "drawing.jpg", "mimeType": "image/jpeg", "buffer": b"<svg onload=alert(1)></svg>" * 50})
+    choose(page, jpeg("drawing.jpg", b"<svg onload=alert(1)></svg>" * 50))
     start(page)
     expect(card(page, "drawing.jpg")).to_contain_text("This is not an image we read")
     expect(card(page, "drawing.jpg").get_by_role("button", name="Remove drawing.jpg")).to_be_visible()
@@ -84,7 +84,7 @@ def test_offline_is_said_and_over_when_the_line_is_back(page: Page) -> None:
 
 def test_a_name_with_markup_is_only_ever_text(page: Page) -> None:
     name = "<img src=x onerror=document.title='owned'>.jpg"
-    choose(page, {"name": name, "mimeType": "image/jpeg", "buffer": CUP.read_bytes()})
+    choose(page, jpeg(name, CUP.read_bytes()))
     start(page)
     expect(cards(page, "done").get_by_role("heading")).to_have_text(name)
     assert "owned" not in page.title()

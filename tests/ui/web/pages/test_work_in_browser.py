@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.journey.machines import frozen
 from tests.needed import need_package
 from tests.ui.web.pages.studio import CAT, CUP, ROCKET, Studio, looking, violations
-from tests.ui.web.pages.work import card, cards, choose, open_at_a_time, start, take
+from tests.ui.web.pages.work import card, cards, choose, jpeg, open_at_a_time, start, take
 
 need_package("nicegui", "page")
 need_package("cv2", "vm")
@@ -25,7 +25,7 @@ WATCH_THEME = """new MutationObserver(() => {
 
 
 def test_many_pictures_are_dropped_done_and_downloaded_as_a_zip(page: Page) -> None:
-    names = [f"cat {number}.jpg" for number in range(20)]
+    names = [*(f"cat {number}.jpg" for number in range(18)), "cat 18.png", "cat 19.webp"]
     expect(page.get_by_role("heading", name="Drop photographs anywhere")).to_be_visible()
     assert violations(page) == []
     take(page, "drop", *names, "notes.txt")
@@ -98,6 +98,7 @@ def test_why_there_is_told_with_the_decision(page: Page) -> None:
     card(page, "cup.jpg").get_by_role("button", name="Why there?").click()
     why = page.get_by_role("dialog").get_by_role("region", name="Why there?")
     expect(why.get_by_role("row", name=re.compile("vm1 ?chosen"))).to_be_visible()
+    expect(why.get_by_text(re.compile("^vm1: "))).to_be_visible()  # as it is called, though it begins the sentence
     expect(why).to_be_focused()
     assert violations(page) == []
     page.keyboard.press("Escape")
@@ -136,7 +137,7 @@ def test_a_job_in_line_is_cancelled_and_tried_again(studio: Studio, page: Page) 
 
 
 def test_a_job_that_failed_says_why_and_what_to_do(page: Page) -> None:
-    choose(page, {"name": "torn.jpg", "mimeType": "image/jpeg", "buffer": CUP.read_bytes()[:20_000]})
+    choose(page, jpeg("torn.jpg", CUP.read_bytes()[:20_000]))
     start(page)
     torn = card(page, "torn.jpg")
     expect(torn).to_contain_text("The image is damaged")
@@ -153,6 +154,7 @@ def test_a_removal_can_be_taken_back_and_else_is_done(studio: Studio, page: Page
     expect(cards(page)).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
     expect(cards(page, "done")).to_have_count(1)
+    page.wait_for_function("() => [...document.images].every((image) => image.complete && image.naturalWidth > 0)")
     page.get_by_role("button", name="Remove cup.jpg").click()
     expect(cards(page)).to_have_count(0)
     page.goto(f"{studio.url}/account")  # leaving the page settles it

@@ -161,6 +161,35 @@ def test_guessers_elsewhere_do_not_keep_the_owner_out() -> None:
     assert logins.begin("anna", "192.0.2.7", 20.0) == 0
 
 
+def test_guessers_at_the_same_address_do_not_keep_those_out_who_log_in_there() -> None:
+    logins = Logins()
+    for name in ("anna", "ben"):
+        assert logins.begin(name, "192.0.2.7", 0.0) == 0
+        logins.succeeded(name, "192.0.2.7", 0.0)
+    assert 8 <= guesses(logins, "anna", "192.0.2.7", 60) < 16
+    guesses(logins, "root", "192.0.2.7", 60)
+    assert logins.begin("ben", "192.0.2.7", 60.0) == 0
+    assert logins.begin("carla", "192.0.2.7", 60.0) > 0
+
+
+def test_guesses_at_one_name_of_an_address_cost_a_newcomer_there_no_wait() -> None:
+    logins = Logins()
+    logins.succeeded("anna", "192.0.2.7", 0.0)
+    assert guesses(logins, "anna", "192.0.2.7", 3600) < 80
+    assert logins.begin("ben", "192.0.2.7", 3600.0) == 0
+
+
+def test_logging_in_oneself_buys_no_guesses_at_others() -> None:
+    logins, tried = Logins(), 0
+    logins.succeeded("mallory", "192.0.2.7", 0.0)
+    for tenth in range(36_000):
+        now = tenth / 10
+        tried += logins.begin(f"name{tenth}", "192.0.2.7", now) == 0
+        if logins.begin("mallory", "192.0.2.7", now) == 0:
+            logins.succeeded("mallory", "192.0.2.7", now)
+    assert tried < 25
+
+
 def test_an_address_is_known_for_a_month() -> None:
     logins, month_s = Logins(), 30 * 86_400.0
     logins.succeeded("anna", "192.0.2.7", 0.0)

@@ -1,21 +1,25 @@
 // One stream of changes, kept up: it comes back after a lost line or a restarted server, and goes on where it was.
 
 import { showConnection } from "./toasts.js";
+import { isLoggedOut } from "./wire.js";
 
 const PATIENCE_MS = 1500; // a break shorter than this is nobody's business
 const SLOWEST_MS = 15_000;
-const RESTS_AFTER_MS = 30_000; // a page that nobody looks at gives up its line to the server
+// A browser has six lines to a server for all of its tabs together (HTTP/1.1): a tab that nobody looks at gives up its own.
+const RESTS_AFTER_MS = 3000;
+const GLANCES_EVERY_MS = 15_000;
 
-// Follows `url`; `hears` maps an event's name to what to do with its data. `from` is the last event already known,
-// `isIdle` tells whether a hidden page may let go of its line. Returns a function that ends it.
-export function follow(url, hears, { from = null, isIdle = () => true } = {}) {
-  const feed = { url, hears, last: from, isIdle, source: null, waits: 500, timers: {}, ended: false };
+// Follows `url` while the page is seen; `hears` maps an event's name to what to do with its data. `from` is the last event
+// already known, `glance` is called now and then while the page is hidden. Returns a function that ends it.
+export function follow(url, hears, { from = null, glance = () => {} } = {}) {
+  const feed = { url, hears, last: from, glance, source: null, waits: 500, timers: {}, ended: false };
   const seen = () => (document.hidden ? rest(feed) : wake(feed));
   const back = () => wake(feed, true); // a stream from before may be dead without knowing it
   document.addEventListener("visibilitychange", seen);
   addEventListener("online", back);
   addEventListener("offline", showOffline);
   open(feed);
+  if (document.hidden) rest(feed);
   return () => {
     feed.ended = true;
     close(feed);
@@ -32,7 +36,7 @@ function showOffline() {
 
 function open(feed) {
   close(feed);
-  if (feed.ended) return;
+  if (feed.ended || document.hidden) return;
   const query = feed.last === null ? "" : `?last_event_id=${encodeURIComponent(feed.last)}`;
   const source = new EventSource(feed.url + query);
   feed.source = source;
@@ -75,20 +79,22 @@ async function retry(feed) {
   } else open(feed);
 }
 
-async function isLoggedOut() {
-  try {
-    return (await fetch("/api/v1/me")).status === 401;
-  } catch {
-    return false; // nobody is there to say so
-  }
-}
-
 function rest(feed) {
   clearTimeout(feed.timers.rest);
-  feed.timers.rest = setTimeout(() => document.hidden && feed.isIdle() && close(feed), RESTS_AFTER_MS);
+  feed.timers.rest = setTimeout(letGo, RESTS_AFTER_MS, feed);
+}
+
+function letGo(feed) {
+  close(feed);
+  clearTimeout(feed.timers.again);
+  clearTimeout(feed.timers.worry);
+  feed.timers.worry = null;
+  feed.timers.glance = setInterval(feed.glance, GLANCES_EVERY_MS);
 }
 
 function wake(feed, anew = false) {
+  if (document.hidden) return;
   clearTimeout(feed.timers.rest);
-  if (!feed.ended && !document.hidden && (anew || feed.source === null)) open(feed);
+  clearInterval(feed.timers.glance);
+  if (anew || feed.source === null) open(feed);
 }

@@ -28,13 +28,22 @@ export async function ask(path, { method = "GET", body = null, signal = null, ke
 export function problemOf(status, text, retryAfter = null) {
   let told = {};
   try {
-    told = JSON.parse(text);
+    told = JSON.parse(text) ?? {};
   } catch {
     // the status alone has to do
   }
   const title = told.title ?? "The server gave an answer that can't be read";
   const waits = told.retry_after_s ?? (Number(retryAfter) || null);
   return { ...told, title, status: told.status ?? status, retry_after_s: waits };
+}
+
+// Whether the login has ended; false, too, when nobody is there to say so.
+export async function isLoggedOut() {
+  try {
+    return (await fetch(under("/me"))).status === 401;
+  } catch {
+    return false;
+  }
 }
 
 export function under(path) {

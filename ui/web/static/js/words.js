@@ -16,10 +16,15 @@ export function mayPass(problem) {
 
 // Whether a small picture of the job's picture can be made, as far as its end tells.
 export function isReadable(job) {
-  return Boolean(job) && !UNREADABLE.has(job.problem?.type?.split(":").at(-1));
+  return Boolean(job) && !UNREADABLE.has(kindOf(job.problem));
 }
 
 const UNREADABLE = new Set(["broken-image", "empty-image", "not-an-image", "too-many-pixels"]);
+
+// What kind of problem it is, as the list of problems names it: "too-fast".
+export function kindOf(problem) {
+  return problem?.type?.split(":").at(-1) ?? null;
+}
 
 export function titleOf(operation) {
   return OPERATIONS[operation]?.title ?? asTitle(operation);
@@ -84,6 +89,11 @@ export function ordinal(number) {
 export function where(job) {
   if (job.route === "cloud") return "the cloud";
   return job.vm ?? null;
+}
+
+// The same at the beginning of a sentence; a machine's name is written as it is.
+export function whereFirst(job) {
+  return job.route === "cloud" ? "The cloud" : (job.vm ?? "Nowhere");
 }
 
 // How a job stands, in a line.

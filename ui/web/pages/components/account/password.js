@@ -1,4 +1,6 @@
 // A new password.
+import { showConnection } from "overspill/js/toasts.js";
+import { isLoggedOut } from "overspill/js/wire.js";
 
 export default {
   name: "PasswordPanel",
@@ -31,12 +33,18 @@ export default {
       try {
         const response = await fetch("/api/v1/me/password", { method: "POST", body, headers: { "Content-Type": "application/json" } });
         if (response.ok) return "";
-        if (response.status === 401) return "That is not the password you have.";
+        if (response.status === 401) return await this.refusal();
         const { detail, title } = await response.json();
         return detail || title;
       } catch {
         return "The server can't be reached just now. Nothing was changed.";
       }
+    },
+    // A wrong password and a login that has ended are refused alike.
+    async refusal() {
+      if (!(await isLoggedOut())) return "That is not the password you have.";
+      showConnection("logged-out");
+      return "You are logged out. Nothing was changed.";
     },
   },
 };

@@ -10,7 +10,8 @@ export default {
   template: `
     <section class="sheet" aria-labelledby="tokens">
       <h2 id="tokens">API tokens</h2>
-      <p class="account__soft">What your programs log in with. A token may do all that you may, but make tokens.</p>
+      <p class="account__soft">What your programs log in with. A token may do what you may, except make or revoke
+        tokens, make or change webhooks, change the password or end logins.</p>
       <form class="line" @submit.prevent="make">
         <label class="field"><span class="label">What it is for</span>
           <input type="text" v-model.trim="name" required maxlength="100" autocomplete="off" placeholder="nightly batch"></label>

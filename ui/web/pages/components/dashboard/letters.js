@@ -27,11 +27,12 @@ export default {
               <span v-if="letter.refused" class="soft">It can't be replayed: {{ letter.refused }}</span></p>
             <details v-if="letter.history && letter.history.length"><summary>{{ plural(letter.history.length, "entry", "entries") + " of its history" }}</summary>
               <ol><li v-for="(attempt, i) in letter.history" :key="i">
+                <span v-if="attempt.left_out" class="soft">({{ attempt.left_out }} before it not kept)</span>
                 <span class="soft">{{ clock(attempt.at_ms) }}</span> <b>{{ attempt.vm }}</b> {{ attempt.reason }}</li>
               <li v-if="letter.job" class="soft">Its id was <code>{{ letter.job }}</code>.</li></ol></details>
             <div class="letter__do">
               <button v-if="!letter.refused" class="button small" :disabled="asked === letter.id" @click="replay(letter)"
-                :aria-label="'Replay the ' + letter.operation + ' job of ' + letter.user">{{ letter.replays < OFTEN ? "Replay" : "Replay anyway" }}</button>
+                :aria-label="'Replay the ' + letter.operation + ' job of ' + letter.user">{{ anyway(letter) ? "Replay anyway" : "Replay" }}</button>
               <button class="button small bare" :disabled="asked === letter.id" @click="confirm(letter)"
                 :aria-label="'Remove the ' + letter.operation + ' job of ' + letter.user">Remove</button></div>
           </li>
@@ -45,8 +46,8 @@ export default {
           <button class="button danger" type="button" @click="remove">Remove</button></form>
       </dialog>
     </section>`,
-  setup: () => ({ OFTEN, clock, plural, sentence, size }),
-  data: () => ({ letters: [], more: false, loading: false, fault: "", asked: "", doomed: null }),
+  setup: () => ({ clock, plural, sentence, size }),
+  data: () => ({ letters: [], more: false, loading: false, fault: "", asked: "", declined: [], doomed: null }),
   computed: {
     dead() { return this.sample.queues.dead ?? 0; },
     told() { return this.dead ? `${plural(this.dead, "job")} that could have no answer` : ""; },
@@ -82,8 +83,12 @@ export default {
       this.doomed = letter;
       this.$refs.dialog.showModal();
     },
-    replay(letter) {
-      return this.settle(letter, `/dead/${encodeURIComponent(letter.id)}/replay${letter.replays < OFTEN ? "" : "?force=true"}`, { done: "Replayed: the job is in line again." });
+    anyway({ id, replays }) {
+      return replays >= OFTEN || this.declined.includes(id);
+    },
+    async replay(letter) {
+      const path = `/dead/${encodeURIComponent(letter.id)}/replay${this.anyway(letter) ? "?force=true" : ""}`;
+      if (!(await this.settle(letter, path, { done: "Replayed: the job is in line again." }))) this.declined.push(letter.id);
     },
     remove() {
       const letter = this.doomed;
@@ -92,8 +97,10 @@ export default {
     },
     async settle(letter, path, how) {
       this.asked = letter.id;
-      if (await order(path, how)) this.letters = this.letters.filter(({ id }) => id !== letter.id);
+      const done = await order(path, how);
+      if (done) this.letters = this.letters.filter(({ id }) => id !== letter.id);
       this.asked = "";
+      return done;
     },
   },
 };

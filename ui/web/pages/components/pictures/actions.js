@@ -3,8 +3,19 @@
 import { toast } from "overspill/js/toasts.js";
 import { nameOf } from "overspill/js/words.js";
 import { ask } from "overspill/js/wire.js";
+import { focusItem } from "overspill/components/pictures/focus.js";
 
 const UNDO_MS = 6000;
+
+// True when the server keeps it no more, since now or since before.
+async function unkeep(id) {
+  try {
+    await ask(`/jobs/${id}`, { method: "DELETE", keepalive: true });
+  } catch (error) {
+    if (error.problem?.status !== 404) throw error;
+  }
+  return true;
+}
 
 // `show` opens the large view: show(item, "picture" | "why").
 export function makeActions(store, uploads, show) {
@@ -31,17 +42,19 @@ export function makeActions(store, uploads, show) {
 
   async function retry(item) {
     const job = await attempt("Not tried again", () => ask(`/jobs/${item.job.id}/retry`, { method: "POST" }));
-    if (!job) return;
+    if (!job) return null;
     item.retried = true;
     store.put(job);
+    return job;
   }
 
-  // Gone from the page at once, from the server when nobody has taken it back for a while.
+  // Gone from the page at once, from the server when nobody has taken it back for a while; back if that fails.
   function remove(item) {
     const { id } = item.job;
     store.remove(id);
-    const undo = { label: "Undo", run: () => store.restore(item) };
-    const gone = () => attempt("Not removed", () => ask(`/jobs/${id}`, { method: "DELETE", keepalive: true }));
+    const back = () => store.restore(item);
+    const undo = { label: "Undo", run: () => [back(), focusItem(item)] };
+    const gone = async () => (await attempt("Not removed", () => unkeep(id))) || back();
     toast(`Removed ${item.job.name || "the picture"}.`, { action: undo, gone, shownMs: UNDO_MS });
   }
 

@@ -4,6 +4,7 @@ import { computed, inject, ref } from "vue";
 import { ENDED, isReadable, mayPass, nameOf, ran, size, standing, titleOf } from "overspill/js/words.js";
 import calmly from "./calmly.js";
 import Compare from "./compare.js";
+import { keepFocus } from "./focus.js";
 import Icon from "./icon.js";
 
 export default {
@@ -11,7 +12,7 @@ export default {
   directives: { calmly },
   props: { item: Object },
   template: `
-    <article class="card" :class="['is-' + state, { 'has-alpha': alpha }]" tabindex="-1" :data-key="item.key"
+    <article ref="card" class="card" :class="['is-' + state, { 'has-alpha': alpha }]" tabindex="-1" :data-key="item.key"
              :aria-label="name + ', ' + title + ', ' + line">
       <div class="card-view">
         <Compare v-if="compares" :before="shot" :after="job.result.thumbnail" :name="name" @press="act.open(item)"/>
@@ -28,6 +29,7 @@ export default {
             <Icon :name="job.route === 'cloud' ? 'cloud' : 'machine'"/>{{ badge }}</button></p>
         <blockquote v-if="caption" class="card-caption">{{ caption }}</blockquote>
         <p v-if="problem && !item.retried" class="card-problem">{{ problem.detail }} {{ problem.remedy }}</p>
+        <p v-if="held" class="card-problem">{{ held }}</p>
         <p v-if="item.retried" class="card-problem">It was tried again, in a card of its own.</p>
         <p v-if="item.upload && problem" class="card-problem soft">Nothing of it is kept here: this card goes when the page is loaded anew.</p>
         <div class="card-acts">
@@ -51,6 +53,8 @@ export default {
     const job = computed(() => props.item.job);
     const upload = computed(() => props.item.upload);
     const lost = ref(false);
+    const card = ref(null);
+    keepFocus(card);
     const state = computed(() => (upload.value ? (problem.value ? "failed" : "upload") : job.value.state));
     const done = computed(() => job.value?.state === "done" && !upload.value);
     const ended = computed(() => Boolean(job.value && ENDED.has(job.value.state)));
@@ -58,6 +62,7 @@ export default {
     const percent = computed(() => (upload.value?.state === "sending" ? Math.round(upload.value.sent * 100) : null));
     return {
       act: inject("act"),
+      card,
       job,
       state,
       done,
@@ -65,6 +70,7 @@ export default {
       problem,
       percent,
       lost,
+      held: computed(() => (upload.value?.state === "held" ? upload.value.held : null)),
       passable: computed(() => mayPass(problem.value)),
       name: computed(() => upload.value?.file.name || job.value?.name || "Picture"),
       title: computed(() => titleOf(upload.value?.choice.operation ?? job.value.operation)),
@@ -87,7 +93,7 @@ function uploading({ state, sent, file, problem }) {
     waiting: "Waiting to be sent",
     sending: sent < 1 ? `Sending, ${Math.round(sent * 100)} % of ${size(file.size)}` : "Sent, being checked",
     lost: "The line was lost; trying again",
-    held: "The server is busy; trying again",
+    held: "Not taken just now; trying again",
   };
   return problem?.title ?? words[state];
 }

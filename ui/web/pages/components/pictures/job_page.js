@@ -17,7 +17,7 @@ export default {
       <p class="crumb"><a href="/">‹ All pictures</a></p>
       <p v-if="state === 'loading'" class="hush" role="status">Looking for it …</p>
       <p v-else-if="state === 'logged-out'" class="hush" role="status">You are logged out. <a :href="'/login?next=/jobs/' + id">Log in</a> to see it.</p>
-      <p v-else-if="state === 'gone'" class="hush" role="status">This picture has been removed.</p>
+      <div v-else-if="state === 'gone' || !isKept()" class="hush" role="status"><h1>This picture has been removed</h1></div>
       <Viewer v-else :item="item" part="picture" :act="act" page>
         <button v-if="!ended()" type="button" class="button small" @click="act.cancel(item)" :disabled="item.cancelling"><Icon name="stop"/>Cancel</button>
         <button v-else-if="item.job.state !== 'done' && mayPass(item.job.problem)" type="button" class="button small main" @click="retry"><Icon name="retry"/>Retry</button>
@@ -41,6 +41,7 @@ export default {
     async function begin() {
       try {
         hear(await ask(`/jobs/${id}`));
+        end?.();
         if (!ended()) end = follow(under(`/jobs/${id}/events`), { job: hear, removed: gone, reset: begin });
       } catch (error) {
         if (error.problem?.status === 404) gone();
@@ -57,18 +58,19 @@ export default {
     }
 
     async function retry() {
-      const job = await ask(`/jobs/${id}/retry`, { method: "POST" });
-      location.assign(job.page);
+      const job = await act.retry(item.value);
+      if (job) location.assign(job.page);
     }
 
-    async function remove() {
-      await ask(`/jobs/${id}`, { method: "DELETE" });
-      location.assign("/");
+    function remove() {
+      act.remove(item.value);
+      document.getElementById("content").focus({ preventScroll: true }); // its button is gone
     }
 
+    const isKept = () => store.items.has(item.value.key);
     const ended = () => ENDED.has(item.value.job.state);
     onMounted(begin);
     onUnmounted(() => end?.());
-    return { act, ended, item, mayPass, remove, retry, state };
+    return { act, ended, isKept, item, mayPass, remove, retry, state };
   },
 };

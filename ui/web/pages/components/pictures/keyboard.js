@@ -37,12 +37,3 @@ const PICTURE = {
 function canRetry({ job, retried }) {
   return !retried && (job.state === "failed" || job.state === "cancelled") && mayPass(job.problem);
 }
-
-// Moves the focus to the next card in `list` (`by` 1), or to the one before (-1).
-export function focusCard(list, by) {
-  const all = [...list.querySelectorAll(".card")];
-  const from = all.indexOf(document.activeElement?.closest(".card"));
-  const to = all[from < 0 ? 0 : from + by];
-  to?.focus();
-  to?.scrollIntoView({ block: "nearest" });
-}

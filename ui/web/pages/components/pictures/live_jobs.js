@@ -28,10 +28,16 @@ export function makeLiveJobs(store, isIdle, isSending) {
       if (state.value === "logged-out") showConnection("fine");
       state.value = "here";
       end?.();
-      end = follow(under("/events"), { job: hear, removed, reset: begin }, { from: last_event_id, isIdle });
+      end = follow(under("/events"), { job: hear, removed, reset: begin }, { from: last_event_id, glance });
     } catch (error) {
       troubled(error);
     }
+  }
+
+  // Nobody looks and nothing is followed; the page's title still tells how many are under way.
+  async function glance() {
+    const { jobs } = isIdle() ? { jobs: [] } : await ask(`/jobs?limit=${PAGE}`).catch(() => ({ jobs: [] }));
+    jobs.forEach(hear);
   }
 
   // An event may overtake the answer to the upload that it is about, which knows the card it belongs to.

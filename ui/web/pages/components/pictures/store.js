@@ -40,6 +40,7 @@ export function makeStore() {
   function drop(item) {
     items.delete(item.key);
     if (item.local) URL.revokeObjectURL(item.local);
+    item.local = null; // should it be restored, the server's own is shown
   }
 
   // By the user, or (`isTold`) by the server.

@@ -3,41 +3,64 @@
 import { shallowReactive } from "vue";
 import { showConnection } from "overspill/js/toasts.js";
 import { problemOf, under } from "overspill/js/wire.js";
+import { kindOf } from "overspill/js/words.js";
 
 const AT_A_TIME = 3;
+const PAUSING = 6; // with so many not taken just now the next would not be either: it waits until one of them is tried again
 const STALLED_MS = 45_000;
 const SLOWEST_MS = 20_000;
 const PASSING = new Set([408, 425, 429, 502, 503, 504]); // it may pass if asked again, as it does when nobody answered
+const LASTING = new Set(["too-much-kept"]); // whatever its status, until the person does something about it
 
 // Sends items with an `upload` {file, choice, key}; `arrived(item, job)` is called with what each has become, and
 // `unwanted(job)` when that was cancelled meanwhile.
 export function makeUploads(arrived, unwanted) {
   const line = [];
-  let sending = 0;
+  let [sending, pausing] = [0, 0];
 
   function send(item) {
-    item.upload = shallowReactive({ ...item.upload, state: "waiting", sent: 0, problem: null, tries: 0, stop: null });
+    item.upload = shallowReactive({ ...item.upload, state: "waiting", sent: 0, problem: null, held: null, tries: 0, stop: null });
     line.push(item);
     next();
   }
 
   function next() {
-    while (sending < AT_A_TIME && line.length > 0) {
-      sending += 1;
-      begin(line.shift());
-    }
+    while (sending < AT_A_TIME && pausing < PAUSING && line.length > 0) begin(line.shift());
   }
 
   async function begin(item) {
-    const { upload } = item;
+    Object.assign(item.upload, { state: "sending", sent: 0, held: null });
+    sending += 1;
     try {
-      const job = await untilAnswered(upload);
-      if (job && upload.cancelled) unwanted(job);
-      else if (job) arrived(item, job);
+      settle(item, await attempt(item.upload));
     } finally {
       sending -= 1;
       next();
     }
+  }
+
+  function settle(item, { status, text, retryAfter }) {
+    const { upload } = item;
+    if (status >= 200 && status < 300) {
+      if (upload.cancelled) unwanted(JSON.parse(text));
+      else arrived(item, JSON.parse(text));
+    } else if (!upload.cancelled) {
+      const problem = problemOf(status, text, retryAfter);
+      if (mayBeTaken(problem, status)) again(item, problem);
+      else refuse(upload, problem);
+    }
+  }
+
+  // Its place is another's while it pauses; then it goes before those that have not been tried yet.
+  async function again(item, problem) {
+    const { upload } = item;
+    const isHeld = problem.status === 429 || problem.status === 503;
+    Object.assign(upload, { state: isHeld ? "held" : "lost", held: problem.detail ?? null, tries: upload.tries + 1 });
+    pausing += 1;
+    await pause(upload, (problem.retry_after_s ?? 0) * 1000);
+    pausing -= 1;
+    if (!upload.cancelled) line.unshift(item);
+    next();
   }
 
   function cancel(item) {
@@ -47,29 +70,18 @@ export function makeUploads(arrived, unwanted) {
     item.upload.stop?.();
   }
 
-  return { send, cancel, busy: () => sending + line.length > 0 };
+  return { send, cancel, busy: () => sending + pausing + line.length > 0 };
 }
 
-// The job that an upload became, or null when it was refused (then `upload.problem` says why) or cancelled in time.
-async function untilAnswered(upload) {
-  while (!upload.cancelled) {
-    upload.state = "sending";
-    upload.sent = 0;
-    const { status, text, retryAfter } = await attempt(upload);
-    if (status >= 200 && status < 300) return JSON.parse(text);
-    if (upload.cancelled) return null;
-    const problem = problemOf(status, text, retryAfter);
-    if (status !== 0 && !PASSING.has(status)) {
-      upload.state = "refused";
-      if (status === 401) showConnection("logged-out");
-      upload.problem = problem;
-      return null;
-    }
-    upload.tries += 1;
-    upload.state = status === 429 || status === 503 ? "held" : "lost";
-    await pause(upload, problem.retry_after_s ? problem.retry_after_s * 1000 : 0);
-  }
-  return null;
+// Whether a picture that was not taken may be when it is sent again as it is.
+function mayBeTaken(problem, status) {
+  return status === 0 || (PASSING.has(status) && !LASTING.has(kindOf(problem)));
+}
+
+function refuse(upload, problem) {
+  upload.state = "refused";
+  upload.problem = problem;
+  if (problem.status === 401) showConnection("logged-out");
 }
 
 // One request; status 0 when nothing answered. XMLHttpRequest, since fetch tells no progress of what is sent.

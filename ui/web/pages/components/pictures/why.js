@@ -1,7 +1,7 @@
 // Why a job ran where it ran: the decision that sent it there, in a sentence, a small table, and every step.
 
 import { ref, watch } from "vue";
-import { price, seconds, sentence, where } from "overspill/js/words.js";
+import { price, seconds, where, whereFirst } from "overspill/js/words.js";
 import { ask } from "overspill/js/wire.js";
 
 export default {
@@ -74,7 +74,7 @@ export default {
     function verdict() {
       const { policy, reason, limits } = receipt.value;
       const bounds = Object.entries(limits ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
-      return [reason && `${sentence(where(receipt.value) ?? "nowhere")}: ${reason.replace(/\.$/, "")}.`, policy && `Decided by the policy “${policy}”${bounds ? ` (${bounds})` : ""}.`].filter(Boolean).join(" ");
+      return [reason && `${whereFirst(receipt.value)}: ${reason.replace(/\.$/, "")}.`, policy && `Decided by the policy “${policy}”${bounds ? ` (${bounds})` : ""}.`].filter(Boolean).join(" ");
     }
 
     return { state, lines, receipt, facts, verdict, seconds };
