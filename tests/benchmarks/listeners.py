@@ -182,7 +182,9 @@ def main() -> None:
             processes.stop()
             broker.stop()
     without, with_them, rate = measured
-    short = f" of the {options.rate:.0f} asked for: more than these processors can do" if rate < 0.9 * options.rate else ""
+    short = (
+        f" of the {options.rate:.0f} asked for: more than these processors can do" if rate < 0.9 * options.rate else ""
+    )
     print(f"{rate:.0f} events a second{short}, {len(without)} jobs each way; stalled: {', '.join(options.stalled)}")
     report(without, with_them)
 
