@@ -59,10 +59,13 @@ class Endings:
         if self._is_over:
             raise Disconnected("the shift is over")
 
-    async def answer(self, job: Job, answer: Answer, *, wait: Wait | None = None) -> JobEvent | None:
+    async def answer(
+        self, job: Job, answer: Answer, *, wait: Wait | None = None, is_kept: bool = False
+    ) -> JobEvent | None:
         """Send an answer to who waits for it. A gone caller is counted, and his answer dropped.
 
-        `wait` is called before each pause while his queue takes no more; what it raises is raised here.
+        `wait` is called before each pause while his queue takes no more; what it raises is raised here. Should it never
+        take it, the job is buried, unless it `is_kept` in the dead queue already.
         """
         problem = answer.problem
         told: dict[str, Any] = {name: getattr(answer, name) for name in ("vm", "waited_ms", "ran_ms", "cost")}
@@ -77,7 +80,8 @@ class Endings:
             self.tally.gone += 1
             return event(job, "unanswerable", **{**told, "reason": str(error)})
         except Refused as error:
-            return await self.bury(job, f"the answer could not be delivered: {error}")
+            reason = f"the answer could not be delivered: {error}"
+            return event(job, "unanswerable", **{**told, "reason": reason}) if is_kept else await self.bury(job, reason)
         self.tally.answered += 1
         return event(job, "done" if problem is None else "failed", **told)
 

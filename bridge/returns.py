@@ -238,8 +238,8 @@ class Returns:
         dead = job.failed(at_ms=now_ms(), reason=problem.detail, problem=problem.slug)
         if not await endings.keep(dead.to_message(job.operation, now_ms()), problem.detail):
             return None
-        # It lies there by now, and would a second time.
-        return await endings.refuse(job, problem, wait=place.wait_or_stay, route="cloud", cost=cost)
+        answer = Answer.refusal(job, problem, attempt=job.attempt, route="cloud", cost=cost)
+        return await endings.answer(job, answer, wait=place.wait_or_stay, is_kept=True)
 
     def _learn_dead(self, parcel: Parcel, ticket: Ticket) -> None:
         self._shift.ran_in_vain(ticket, _runs(parcel))

@@ -118,7 +118,7 @@ class DeadLetters:
         """
         async with self._found(letter_id) as (loan, tag, message):
             letter = letter_of(message, now_ms())
-            why_not = letter.why_not(gone=bool(await self.gone([letter])), force=force)
+            why_not = letter.why_not(gone=not force and bool(await self.gone([letter])), force=force)
             if why_not is not None:
                 raise NotReplayable(why_not)
             async with within(letter):
@@ -147,7 +147,7 @@ class DeadLetters:
             async for loan, tag, message in found:
                 letter = letter_of(message, now_ms())
                 if letter.replies not in gone:
-                    gone[letter.replies] = bool(await self.gone([letter]))
+                    gone[letter.replies] = not force and bool(await self.gone([letter]))
                 refused = letter.why_not(gone=gone[letter.replies], force=force)
                 refused = refused or await self._refusal(again(message, now_ms(), by=by))
                 if refused is None:

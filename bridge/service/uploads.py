@@ -41,7 +41,8 @@ class Uploads:
         """Wait no longer for what has not come: the service goes away, and nothing of those jobs has begun."""
         self._stopped = True
         for limit in self._coming:
-            limit.reschedule(asyncio.get_running_loop().time())
+            with contextlib.suppress(RuntimeError):  # it has run out just now
+                limit.reschedule(asyncio.get_running_loop().time())
 
     async def body(self, request: Request, most_bytes: int) -> bytes:
         """The whole body.

@@ -84,12 +84,12 @@ class Bus(Asking, Publishing):
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        await self.direct_replies.close()
         if self._session is not None:
             self._session.close()
             await self._session.wait_closed()
             self._session.end(Disconnected("closed"))
             self._session = None
+        await self.direct_replies.close()
         if self.connected:
             self._ready.clear()
             OBSERVED.by.disconnected(lost=False)

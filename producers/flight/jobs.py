@@ -158,9 +158,12 @@ def _job(key: Key, stay: _Stay) -> RecordedJob:
 
 
 def _lain_ms(stay: _Stay) -> int | None:
-    """How long it had lain in its lane before, at the least: callers tell whole seconds, so each is given one."""
+    """How long it had lain in its lane before, at the least: callers tell whole seconds, so each is given one.
+
+    A clock by which it was sent after it came tells nothing.
+    """
     sent_ms = max((event.sent_ms for event in _all_steps(stay) if event.sent_ms is not None), default=None)
-    if sent_ms is None:
+    if sent_ms is None or sent_ms > stay.arrived_ms + TOLD_FROM_MS:
         return None
     lain_ms = stay.arrived_ms - (sent_ms + _SECOND_MS)
     return None if lain_ms > LONGEST_LAIN_MS else lain_ms if lain_ms > TOLD_FROM_MS else 0

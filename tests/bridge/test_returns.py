@@ -441,6 +441,21 @@ async def test_a_job_given_up_is_buried_once_however_long_its_answer_takes(
 
 
 @pytest.mark.broker
+async def test_a_job_given_up_whose_caller_takes_nothing_leaves_one_letter(
+    amqp_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.replies._AGAIN_AFTER_S", ())
+    async with yard(amqp_url) as there:
+        await there.start()
+        there.send(reply_to=full_queue(there), message_id="j1")
+        there.far.give(given_up(await there.far.job()), dead=True)
+        assert (await there.dead()).properties.message_id == "j1"
+        await there.told("unanswerable")
+        await there.all_settled()
+        assert there.foreign.taken("dead") is None
+
+
+@pytest.mark.broker
 @pytest.mark.usefixtures("patient")
 async def test_how_long_a_caller_takes_is_not_how_long_the_cloud_takes(amqp_url: str) -> None:
     async with yard(amqp_url) as there:

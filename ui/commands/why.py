@@ -17,7 +17,7 @@ from bus.errors import BadInput, OverspillError
 from bus.events import JobEvent, read_event
 from bus.topology import EVENTS_HISTORY, shared
 from telemetry.process import set_up_logs
-from ui.commands.why_view import in_order, render
+from ui.commands.why_view import arrived_ms, in_order, render
 from ui.commands.wording import printable, seconds_of
 from ui.stack.state import CONNECT_WITHIN_S, broker_url
 
@@ -72,7 +72,7 @@ def _told(job: str, user: str | None, since: str | None) -> list[JobEvent]:
     url = broker_url(settings.load())
     for each, from_s in moments:
         told = _meant(_read(job, user, url, each, from_s), job)
-        if told and (each == spans[-1] or begins_here(told[0])):
+        if told and (each == spans[-1] or begins_here(told[0], int(from_s * 1000))):
             return told
     raise OverspillError(f"No trace of job {printable(job)}{f' of {user}' if user else ''}{_remedy(job, spans[-1])}")
 
@@ -97,9 +97,12 @@ def _remedy(job: str, span: str) -> str:
     )
 
 
-def begins_here(first: JobEvent) -> bool:
-    """Whether the first thing told of a job within a span is its beginning, so that nothing was told before."""
-    return first.state in _BEGINNINGS and (first.attempt or 1) == 1
+def begins_here(first: JobEvent, from_ms: int) -> bool:
+    """Whether the first thing told of a job since a moment is its beginning, so that nothing was told before.
+
+    One that was parked, or that the cloud gave back, is at its first attempt again: it came when it first came.
+    """
+    return first.state in _BEGINNINGS and (first.attempt or 1) == 1 and arrived_ms(first) >= from_ms
 
 
 def _meant(told: list[JobEvent], job: str) -> list[JobEvent]:

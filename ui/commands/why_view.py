@@ -49,11 +49,11 @@ def render(told: Sequence[JobEvent]) -> Text:
 
 def _part(events: Iterable[JobEvent]) -> Iterator[Text]:
     told = list(events)
-    arrived_ms = _arrived_ms(told[0])
+    began_ms = arrived_ms(told[0])
     yield Text(printable(headline(told)), "bold")
     yield from (Text(f"{_INDENT}trace {printable(trace)}", "dim") for trace in _traces(told))
     for event in told:
-        yield _step(event, (event.at_ms - arrived_ms) / 1000)
+        yield _step(event, (event.at_ms - began_ms) / 1000)
         if event.policy:
             yield Text(_INDENT + printable(decision(event)), "dim")
         for line in receipt(event):
@@ -70,7 +70,7 @@ def headline(told: Sequence[JobEvent]) -> str:
     first, last = told[0], told[-1]
     pixels = next((event.pixels for event in told if event.pixels), None)
     size = f" of {pixels / 1e6:.1f} megapixels" if pixels else ""
-    took_ms = last.at_ms - _arrived_ms(first)
+    took_ms = last.at_ms - arrived_ms(first)
     after = f" after {short(took_ms / 1000)}" if last is not first or took_ms else ""
     stands = f"{last.state}{after}" if last.state in _ENDS else f"{last.state}, and no end is told yet"
     replays = sum(event.state == "replayed" for event in told)
@@ -78,7 +78,7 @@ def headline(told: Sequence[JobEvent]) -> str:
     return f"Job {first.job} of {first.user}: {first.operation}{size}{again}, {stands}"
 
 
-def _arrived_ms(first: JobEvent) -> int:
+def arrived_ms(first: JobEvent) -> int:
     """When a router first saw the job: before the first thing told of it, which mostly is where it was placed."""
     return first.at_ms - (first.waited_ms or 0) - (first.ran_ms or 0)
 

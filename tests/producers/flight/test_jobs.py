@@ -199,7 +199,7 @@ def test_a_vm_whose_clock_is_late_and_hears_before_anyone_is_still_that_job() ->
 
 @pytest.mark.parametrize(
     ("sent_ms", "lain_ms"),
-    [(None, None), (-4_900, 3_900), (-2_001, 1_001), (-2_000, 0), (0, 0), (90_000, 0)],
+    [(None, None), (-4_900, 3_900), (-2_001, 1_001), (-2_000, 0), (0, 0), (1_000, 0), (1_001, None), (90_000, None)],
 )
 def test_a_job_had_lain_in_its_lane_since_the_second_in_which_it_was_sent(
     sent_ms: int | None, lain_ms: int | None

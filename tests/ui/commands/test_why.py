@@ -111,11 +111,13 @@ async def test_how_far_the_reading_is_is_shown(amqp_url: str, monkeypatch: pytes
         (step("routed").model_copy(update={"attempt": 2}), False),
         (step("running"), False),
         (step("replayed"), False),
+        (step("routed").model_copy(update={"waited_ms": 3_600_000}), False),
+        (step("failed").model_copy(update={"waited_ms": 1, "ran_ms": 900_000}), False),
     ],
-    ids=["routed", "refused", "a second attempt", "running", "sent again"],
+    ids=["routed", "refused", "a second attempt", "running", "sent again", "parked for an hour", "run for long"],
 )
 def test_a_story_that_begins_in_the_last_minutes_needs_no_more_reading(first: JobEvent, is_one: bool) -> None:
-    assert begins_here(first) is is_one
+    assert begins_here(first, first.at_ms - 900_000) is is_one
 
 
 def test_only_a_step_of_the_very_job_counts() -> None:

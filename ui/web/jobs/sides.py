@@ -59,10 +59,13 @@ def _stored(file: _Glance | BinaryIO, *, by_exif: bool = False) -> tuple[int, in
 
 
 def _sides_of_avif(file: BinaryIO) -> tuple[int, int] | None:
-    """An AVIF is turned by a property of its own, which imagesize takes for damage: it is shown the file without it."""
+    """An AVIF is turned by a property of its own, which imagesize takes for damage: it is shown the file without.
+
+    Where items of a file are turned differently, the first one told of counts.
+    """
     boxes = file.read(_MOST_BOXES)
-    before, turn, after = boxes.partition(_TURN)
-    stored = _stored(io.BytesIO(before + turn.replace(b"irot", b"free") + after))
+    _, _, after = boxes.partition(_TURN)
+    stored = _stored(io.BytesIO(boxes.replace(_TURN, _TURN.replace(b"irot", b"free"))))
     quarters = after[0] if after else 0
     return stored[::-1] if stored and quarters % 2 else stored
 

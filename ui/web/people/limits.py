@@ -4,7 +4,7 @@ Times are seconds of any one clock that never goes back. Every table here is bou
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 MINUTE_S: Final = 60.0
@@ -158,23 +158,27 @@ class Logins:
 
     Guessing one account's password from many addresses is slowed by the name, guessing at one address by the address.
     So that nobody can keep an owner out by wrong tries, an address from which that name has logged in before waits for
-    the wrong tries of that name there, and for no others; nor do these count for anybody else.
+    the wrong tries of that name there, and for no others; nor do these count for anybody else. What all known names of
+    an address may try together is bounded too: behind one address there may be a whole office, or who guesses.
     """
 
     def __init__(self, most_keys: int = MOST_KEYS) -> None:
         self._rate = Rate(30, most_keys)
+        self._rate_of_known = Rate(300, most_keys)
         self._by_address = Tries(free=8, longest_s=900.0, most_keys=most_keys)
         self._by_name = Tries(free=8, longest_s=60.0, most_keys=most_keys)
         self._known = _Bounded[float](lambda until: until, most_keys)
 
     def begin(self, name: str, address: str, now: float) -> float:
         """A try begins: 0, or the seconds to wait before it may; then it does not count."""
+        pair = (name, address)
         if self._is_known(name, address, now):
-            return self._begin([(self._by_name, (name, address))], (name, address), now)
-        return self._begin([(self._by_address, address), (self._by_name, name)], address, now)
-
-    def _begin(self, tables: Sequence[tuple[Tries, Hashable]], rated: Hashable, now: float) -> float:
-        wait_s = max(tries.wait_s(key, now) for tries, key in tables) or self._rate.take(rated, now)
+            tables: list[tuple[Tries, Hashable]] = [(self._by_name, pair)]
+            rates: list[tuple[Rate, Hashable]] = [(self._rate, pair), (self._rate_of_known, address)]
+        else:
+            tables, rates = [(self._by_address, address), (self._by_name, name)], [(self._rate, address)]
+        wait_s = max(tries.wait_s(key, now) for tries, key in tables)
+        wait_s = wait_s or next((wait_s for rate, key in rates if (wait_s := rate.take(key, now))), 0.0)
         if not wait_s:
             for tries, key in tables:
                 tries.began(key, now)

@@ -190,6 +190,11 @@ def test_dead_letters_are_replayed_and_removed(site: Site, page: Page) -> None:
     expect(letters).to_contain_text("None. Every job has had its answer.")
     site.fleet.bury("the broker had no room", replays=1)
     expect(letters).to_contain_text("replayed 1 time")
+    away = {"title": "Down", "status": 503, "detail": "The broker is away: nothing was changed."}
+    page.route("**/replay*", lambda route: route.fulfill(status=503, json=away), times=1)
+    letters.get_by_role("button", name="Replay").click()
+    expect(page.locator("#toasts")).to_contain_text("The broker is away")
+    expect(letters.get_by_text("Replay anyway")).to_have_count(0)
     letters.get_by_role("button", name="Replay").click()
     expect(page.locator("#toasts")).to_contain_text("the reply queue anna.has.gone is gone")
     letters.get_by_text("Replay anyway").click()

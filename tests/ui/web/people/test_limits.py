@@ -190,6 +190,15 @@ def test_logging_in_oneself_buys_no_guesses_at_others() -> None:
     assert tried < 25
 
 
+def test_many_known_names_of_an_address_share_a_bound() -> None:
+    logins = Logins()
+    names = [f"name{number}" for number in range(400)]
+    for name in names:
+        logins.succeeded(name, "192.0.2.7", 0.0)
+    assert sum(logins.begin(name, "192.0.2.7", 0.0) == 0 for name in names) == 300
+    assert logins.begin(names[-1], "192.0.2.7", 1.0) == 0
+
+
 def test_an_address_is_known_for_a_month() -> None:
     logins, month_s = Logins(), 30 * 86_400.0
     logins.succeeded("anna", "192.0.2.7", 0.0)

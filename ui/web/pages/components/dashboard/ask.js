@@ -12,14 +12,18 @@ export function wordsOf(error) {
   return [detail || title, remedy].filter(Boolean).join(" ");
 }
 
-/** Asks for something to be done and says what came of it: the router's word, else `done`. Gives whether it was taken. */
-export async function order(path, { method = "POST", done }) {
+/**
+ * Asks for something to be done and says what came of it: the router's word, else `done`. Gives whether it was taken;
+ * `declined` is called when the server looked and would not (409), not when it could not be asked.
+ */
+export async function order(path, { method = "POST", done, declined = () => {} }) {
   try {
     const answer = await ask(path, { method });
     toast(answer?.said === null ? KEPT : answer?.said || done);
     return true;
   } catch (error) {
     toast(wordsOf(error), { shownMs: 12_000 });
+    if (error instanceof Refused && error.problem.status === 409) declined();
     return false;
   }
 }

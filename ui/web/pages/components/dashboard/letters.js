@@ -88,7 +88,8 @@ export default {
     },
     async replay(letter) {
       const path = `/dead/${encodeURIComponent(letter.id)}/replay${this.anyway(letter) ? "?force=true" : ""}`;
-      if (!(await this.settle(letter, path, { done: "Replayed: the job is in line again." }))) this.declined.push(letter.id);
+      const declined = () => this.declined.push(letter.id);
+      return this.settle(letter, path, { done: "Replayed: the job is in line again.", declined });
     },
     remove() {
       const letter = this.doomed;
@@ -100,7 +101,6 @@ export default {
       const done = await order(path, how);
       if (done) this.letters = this.letters.filter(({ id }) => id !== letter.id);
       this.asked = "";
-      return done;
     },
   },
 };
