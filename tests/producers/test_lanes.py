@@ -266,6 +266,8 @@ async def test_lanes_grow_before_a_new_connection_is_all_begun(amqp_url: str, fo
         between.cut()
         await eventually(lambda: not window.bus.connected)
         await window.bus.consume(EVERY_LANE[-1], lambda _delivery: window.lanes.open(), prefetch=1)
+        for _ in range(40):  # begun after it, for some round trips
+            await window.bus.listen((), lambda _delivery: None)
         send(foreign, 0, lane=EVERY_LANE[-1])
         early: list[bool] = []
 
