@@ -1,13 +1,12 @@
 """Jobs that were sent to the bridge before: the answers kept for them, and who waits for the first one's. Pure."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from bus.answers import Answer
 from bus.messages import Job
 from bus.problems import Kind
-from consumers.answers import ENTRY_BYTES
+from consumers.answers import AnswerCache
 
 KEPT_S: Final = 600.0
 """How long an answer is kept for a repeat: one that was sent again because of a lost connection comes well within."""
@@ -36,48 +35,31 @@ class _Kept(NamedTuple):
     answer: Answer
     at: float
 
+    @property
+    def body(self) -> bytes:
+        return self.answer.body
+
 
 class KeptAnswers:
-    """The latest answers by the job's identity; the oldest go when together they take too much, or are too old."""
+    """The latest answers by the job's identity, each for `kept_s` seconds, as far as `most_bytes` hold them."""
 
     def __init__(self, most_bytes: int = KEPT_BYTES, kept_s: float = KEPT_S) -> None:
-        self._most_bytes = most_bytes
+        self._answers = AnswerCache[_Kept](most_bytes)
         self._kept_s = kept_s
-        self._bytes = 0
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._answers)
 
     def keep(self, key: str | None, answer: Answer, now: float) -> None:
         """Remember an answer, unless another run may end otherwise; `key` is None where the job's is not known."""
         problem = answer.problem
-        if key is None or (problem is not None and problem.type not in _THE_JOBS):
-            return
-        self._drop(key)
-        self._kept[key] = _Kept(answer, now)
-        self._bytes += _size(answer)
-        while self._kept and (self._bytes > self._most_bytes or self._is_old(next(iter(self._kept)), now)):
-            self._drop(next(iter(self._kept)))
+        if key is not None and (problem is None or problem.type in _THE_JOBS):
+            self._answers.keep(key, _Kept(answer, now))
 
     def get(self, key: str, now: float) -> Answer | None:
         """The answer to the first such job."""
-        if key in self._kept and self._is_old(key, now):
-            self._drop(key)
-        kept = self._kept.get(key)
-        return None if kept is None else kept.answer
-
-    def _is_old(self, key: str, now: float) -> bool:
-        return now - self._kept[key].at > self._kept_s
-
-    def _drop(self, key: str) -> None:
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._bytes -= _size(kept.answer)
-
-
-def _size(answer: Answer) -> int:
-    return ENTRY_BYTES + len(answer.body)
+        kept = self._answers.get(key)
+        return kept.answer if kept is not None and now - kept.at <= self._kept_s else None
 
 
 def repeated(answer: Answer, job: Job) -> Answer:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from bus.answers import Answer
 from bus.messages import Job
@@ -35,22 +35,30 @@ class Kept(NamedTuple):
     ran_for: str | None = None
 
 
-class AnswerCache:
+class _WithBody(Protocol):
+    @property
+    def body(self) -> bytes: ...
+
+
+_Answer = TypeVar("_Answer", bound=_WithBody)
+
+
+class AnswerCache(Generic[_Answer]):
     """The latest answers by identity; the oldest go when together they take more than `most_bytes`."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, _Answer] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: str) -> Kept | None:
+    def get(self, key: str) -> _Answer | None:
         """The answer kept under `key`."""
         return self._kept.get(key)
 
-    def keep(self, key: str, answer: Kept) -> None:
+    def keep(self, key: str, answer: _Answer) -> None:
         """Remember an answer; one larger than the whole memory is not kept."""
         if key in self._kept:
             self._bytes -= _size(self._kept.pop(key))
@@ -61,7 +69,7 @@ class AnswerCache:
             self._bytes -= _size(oldest)
 
 
-def _size(answer: Kept) -> int:
+def _size(answer: _WithBody) -> int:
     return ENTRY_BYTES + len(answer.body)
 
 

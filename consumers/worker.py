@@ -18,7 +18,7 @@ from bus.messages import Job
 from bus.problems import Kind, Problem
 from bus.rabbit import Bus, Consumer, Delivery
 from bus.topology import CONTROL, vm_queue
-from consumers.answers import AnswerCache, Failed, Outcome, fault_of, identity, refusal
+from consumers.answers import AnswerCache, Failed, Kept, Outcome, fault_of, identity, refusal
 from consumers.attempts import not_begun, taken_back
 from consumers.batching import Batching
 from consumers.cancels import CANCELLED, Cancels
@@ -69,7 +69,7 @@ class Worker:
         self._claims = claims or Claims(None, config.child.max_bytes)
         self._waiting = Waiting(self._claims, self._begin, self._refuse, partial(self._finish, waited_ms=0))
         self._held: dict[str, Held] = {}
-        self._answers = AnswerCache(config.answers_kept_bytes)
+        self._answers = AnswerCache[Kept](config.answers_kept_bytes)
         self._batching = Batching(config.batched, config.child.max_bytes, config.max_attempts)
         self._cancels = Cancels()
         self._slots = Slots(config.child, config.slots, self._begin)

@@ -29,7 +29,7 @@ class Pushes:
         self._computing = computing
         self._claims = claims
         self._results = results
-        self._answers = AnswerCache(kept_bytes)
+        self._answers = AnswerCache[Kept](kept_bytes)
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def take(self, parcel: Parcel) -> None:

@@ -56,35 +56,35 @@ def test_another_job_is_never_taken_for_it(unlike: Job) -> None:
 
 
 def test_an_answer_is_found_again() -> None:
-    cache = AnswerCache(10_000)
+    cache = AnswerCache[Kept](10_000)
     cache.keep("a", kept(b"1"))
     assert cache.get("a") == kept(b"1")
     assert cache.get("b") is None
 
 
 def test_the_oldest_answers_go_first() -> None:
-    cache = AnswerCache(2 * (ENTRY_BYTES + 100))
+    cache = AnswerCache[Kept](2 * (ENTRY_BYTES + 100))
     for key in ("a", "b", "c"):
         cache.keep(key, kept(bytes(100)))
     assert [key for key in "abc" if cache.get(key)] == ["b", "c"]
 
 
 def test_a_new_answer_takes_the_place_of_its_older_self() -> None:
-    cache = AnswerCache(ENTRY_BYTES + 100)
+    cache = AnswerCache[Kept](ENTRY_BYTES + 100)
     cache.keep("a", kept(bytes(100)))
     cache.keep("a", kept(b"new"))
     assert (cache.get("a"), len(cache)) == (kept(b"new"), 1)
 
 
 def test_a_memory_of_nothing_keeps_nothing() -> None:
-    cache = AnswerCache(0)
+    cache = AnswerCache[Kept](0)
     cache.keep("a", kept(b""))
     assert len(cache) == 0
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 3000))), st.integers(0, 9000))
 def test_no_more_is_kept_than_allowed(answers: list[tuple[str, int]], most: int) -> None:
-    cache = AnswerCache(most)
+    cache = AnswerCache[Kept](most)
     for key, size in answers:
         cache.keep(key, kept(bytes(size)))
     left = [answer for key in "abcdef" if (answer := cache.get(key))]
